@@ -1,0 +1,200 @@
+"""Every error the assistant raises on purpose, as one tree.
+
+The law: an error says what happened (``text``) and what to do next (``hint``), to a person or to a model, and
+never holds a key, a token or an absolute path. The domain raises these; ``server/handlers.py`` alone turns them
+into HTTP statuses, and ``assistant.py`` alone turns them into ``error`` events.
+
+::
+
+    AssistantError
+    ├── InvalidInput             a field of a request is wrong; names the field
+    ├── NotFound                 unknown, or somebody else's
+    ├── Gone                     was there, is no longer kept
+    ├── TooLarge                 a body or a text over its limit
+    ├── ConversationBusy         an answer is still running in this conversation
+    ├── StoreUnavailable         conversations cannot be read or written just now
+    ├── NotebookError
+    │   ├── PathRefused          outside the server's root, hidden, or not a path
+    │   ├── NotebookNotFound
+    │   ├── NotebookUnreadable   not JSON, not a notebook, too new, too deep
+    │   └── NotebookBusy         is being saved and did not come to rest
+    └── ProviderError            the model's side
+        ├── NoModel              no model is configured or none by that name is known
+        ├── KeyRejected          401
+        ├── PermissionDenied     403
+        ├── EndpointNotFound     404: wrong base URL, often without /v1
+        ├── ModelNotFound        404: the endpoint does not know the model
+        ├── RateLimited          429
+        ├── QuotaExceeded        402, or 429 that says so
+        ├── ContextTooLong       the request does not fit the model
+        ├── RequestRejected      400, 413, 422 and other refusals
+        ├── GatewayDown          refused, no such host, TLS, no connection within 10 s
+        ├── GatewayTimeout       connected, then silent for longer than the idle timeout
+        ├── GatewayFailed        5xx
+        ├── NotAGateway          answered, but not as an OpenAI-compatible endpoint
+        └── GatewayCut           the stream ended inside an answer; its text is kept
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class AssistantError(Exception):
+    """What went wrong (``text``), what to do next (``hint``); ``retry_after`` in seconds where waiting helps."""
+
+    code: ClassVar[str] = "failed"
+    default_hint: ClassVar[str] = "Try again; the server's log has the details."
+
+    def __init__(self, text: str, hint: str = "", *, retry_after: float | None = None) -> None:
+        super().__init__(text)
+        self.text = text
+        self.hint = hint or self.default_hint
+        self.retry_after = retry_after
+
+
+class InvalidInput(AssistantError):
+    """A request's field is wrong; ``field`` names it as the client wrote it (``notebook.path``)."""
+
+    code = "invalid"
+    default_hint = "Correct the field and send the request again."
+
+    def __init__(self, field: str, text: str, hint: str = "") -> None:
+        super().__init__(f"{field}: {text}", hint)
+        self.field = field
+
+
+class NotFound(AssistantError):
+    code = "not_found"
+    default_hint = "Check the id; it may have been deleted."
+
+
+class Gone(AssistantError):
+    """Was there once. ``snapshot`` is what is still known of it, JSON-able."""
+
+    code = "gone"
+    default_hint = "Take the snapshot and read on from there."
+
+    def __init__(self, text: str, snapshot: dict[str, object], hint: str = "") -> None:
+        super().__init__(text, hint)
+        self.snapshot = snapshot
+
+
+class TooLarge(AssistantError):
+    code = "too_large"
+    default_hint = "Send less at once."
+
+
+class ConversationBusy(AssistantError):
+    """One answer at a time in a conversation; ``run_id`` is the one that is running."""
+
+    code = "conversation_busy"
+    default_hint = "Wait for the answer, stop it, or start another conversation."
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__("An answer is still running in this conversation.")
+        self.run_id = run_id
+
+
+class StoreUnavailable(AssistantError):
+    code = "store_unavailable"
+    default_hint = "Check the free space and the permissions of the data directory; chatting still works."
+
+
+class NotebookError(AssistantError):
+    code = "notebook_error"
+
+
+class PathRefused(NotebookError):
+    code = "path_refused"
+    default_hint = "Use a path of a notebook inside the server's root folder, relative to it."
+
+
+class NotebookNotFound(NotebookError):
+    code = "notebook_not_found"
+    default_hint = "Check the path; the notebook may have been renamed, moved or deleted."
+
+
+class NotebookUnreadable(NotebookError):
+    code = "notebook_unreadable"
+    default_hint = "Open the file in a text editor, or restore it from a checkpoint; it was left as it is."
+
+
+class NotebookBusy(NotebookError):
+    code = "notebook_busy"
+    default_hint = "The notebook was being saved the whole time; try again in a moment."
+
+
+class ProviderError(AssistantError):
+    code = "provider_error"
+    default_hint = "Try again, or choose another model."
+
+
+class NoModel(ProviderError):
+    code = "no_model"
+    default_hint = "Choose a model, or set JUPYTER_ASSISTANT_MODEL and start the server again."
+
+
+class KeyRejected(ProviderError):
+    code = "key_rejected"
+    default_hint = "Replace the API key."
+
+
+class PermissionDenied(ProviderError):
+    code = "permission_denied"
+    default_hint = "Choose a model this key may use."
+
+
+class EndpointNotFound(ProviderError):
+    code = "endpoint_not_found"
+    default_hint = "Check the base URL; most end in /v1."
+
+
+class ModelNotFound(ProviderError):
+    code = "model_not_found"
+    default_hint = "Choose a model the endpoint lists."
+
+
+class RateLimited(ProviderError):
+    code = "rate_limited"
+    default_hint = "Wait a moment and try again."
+
+
+class QuotaExceeded(ProviderError):
+    code = "quota_exceeded"
+    default_hint = "Raise the limit with the provider, or choose another model."
+
+
+class ContextTooLong(ProviderError):
+    code = "context_too_long"
+    default_hint = "Start a new conversation, or lower the context budget in the settings."
+
+
+class RequestRejected(ProviderError):
+    code = "request_rejected"
+    default_hint = "Choose another model, or check the settings for this one."
+
+
+class GatewayDown(ProviderError):
+    code = "gateway_down"
+    default_hint = "Check that the endpoint runs and that its address is right, then try again."
+
+
+class GatewayTimeout(ProviderError):
+    code = "gateway_timeout"
+    default_hint = "Try again; the model may be loading or overloaded."
+
+
+class GatewayFailed(ProviderError):
+    code = "gateway_failed"
+    default_hint = "Try again in a moment; the fault is on the endpoint's side."
+
+
+class NotAGateway(ProviderError):
+    code = "not_a_gateway"
+    default_hint = "Check the base URL: it must be that of an OpenAI-compatible API, often ending in /v1."
+
+
+class GatewayCut(ProviderError):
+    code = "gateway_cut"
+    default_hint = "Ask again to go on; what had arrived is kept."
