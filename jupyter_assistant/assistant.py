@@ -1,0 +1,291 @@
+"""The one use case: a question becomes a run.
+
+The law: a question that was accepted is answered by events, whatever goes wrong: the last is always ``done``, and
+the store has the answer before a reader learns that it has ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from contextlib import aclosing, suppress
+from typing import Any, Protocol
+
+from . import context
+from .conversations import Conversations
+from .errors import AssistantError, NotFound, StoreUnavailable
+from .llm import Model, Models
+from .messages import (
+    EndState,
+    Failed,
+    Finish,
+    Json,
+    Message,
+    NotebookFocus,
+    Question,
+    Reason,
+    RunStarted,
+    Status,
+    Title,
+    Usage,
+)
+from .notebooks import Notebooks
+from .notebooks.cells import Snapshot, overlay
+from .runs import Encode, Entry, Finished, Run, Runs, end_state
+
+CHECKPOINT_SECONDS = 1.0
+
+
+class Limits(Protocol):
+    """What the assistant asks of the settings, each time anew."""
+
+    def value(self, name: str) -> Any:
+        """A setting in force."""
+
+    def secrets(self) -> tuple[str, ...]:
+        """Values that must never leave."""
+
+
+class Assistant:
+    """Answers questions about notebooks: reads, builds the context, streams the model, keeps the answer."""
+
+    def __init__(
+        self,
+        *,
+        models: Models,
+        notebooks: Notebooks,
+        conversations: Conversations,
+        runs: Runs,
+        settings: Limits,
+        encode: Encode,
+        decode: Callable[[bytes], list[Entry]],
+        log: Any,
+        max_messages: int = 50,
+        checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    ) -> None:
+        self.models = models
+        self.notebooks = notebooks
+        self.conversations = conversations
+        self.runs = runs
+        self._settings = settings
+        self._encode = encode
+        self._decode = decode
+        self._log = log
+        self._max_messages = max_messages
+        self._checkpoint_seconds = checkpoint_seconds
+
+    async def ask(self, question: Question, owner: str) -> Run | Finished:
+        """Accept a question and start its run; a known ``request_id`` gives the run it started before.
+
+        Raises NotFound (conversation), ConversationBusy.
+        """
+        history = await self._history(question, owner)
+        run_id = secrets.token_hex(16)
+        try:
+            begun = await self.conversations.begin(
+                owner,
+                conversation_id=question.conversation_id,
+                request_id=question.request_id,
+                run_id=run_id,
+                model=question.model or self._settings.value("model"),
+                text=question.question,
+            )
+        except StoreUnavailable as error:
+            return self._ask_unsaved(question, owner, run_id, history, error)
+        if begun.repeated:
+            return await self.run(owner, begun.run_id)
+        run = Run(
+            run_id,
+            begun.conversation_id,
+            owner,
+            self._encode,
+            message_id=begun.message_id,
+            question=question.question,
+        )
+        title = begun.title if begun.title_is_new else None
+        self.runs.start(run, self._work(run, question, history, title))
+        return run
+
+    async def run(self, owner: str, run_id: str) -> Run | Finished:
+        """A run of the owner, running, lately ended or from the store. Raises NotFound."""
+        if run := self.runs.get(owner, run_id):
+            return run
+        stored = await self.conversations.run(owner, run_id)
+        if stored is None:
+            raise NotFound("There is no such answer.")
+        entries = self._decode(stored.frames) if stored.frames else []
+        return Finished(stored.run_id, stored.conversation_id, entries, stored.snapshot)
+
+    async def stop(self, owner: str, run_id: str) -> None:
+        """Cancel a run's model call; a run that has ended stays as it is. Raises NotFound."""
+        run = await self.run(owner, run_id)
+        if isinstance(run, Run):
+            await self.runs.stop(run)
+
+    async def conversation(self, owner: str, conversation_id: str) -> Json:
+        """A conversation with its messages; the one being answered as far as it has come. Raises NotFound."""
+        found = await self.conversations.get(owner, conversation_id)
+        live = {run.id: run.snapshot() for run in self.runs.of_conversation(conversation_id) if not run.ended}
+        found["messages"] = [
+            {**message, **live[message["run_id"]], "id": message["id"]}
+            if message["role"] == "assistant" and message["run_id"] in live
+            else message
+            for message in found["messages"]
+        ]
+        return found
+
+    async def delete(self, owner: str, conversation_id: str) -> None:
+        """Delete a conversation for good. Raises NotFound, ConversationBusy while it is being answered."""
+        self.runs.refuse_if_busy(conversation_id)
+        await self.conversations.delete(owner, conversation_id)
+
+    async def preview(self, question: Question, owner: str) -> Json:
+        """The exact request that would be sent for this question, item by item; nothing is sent."""
+        history = await self._history(question, owner)
+        snapshot = await self._snapshot(question.notebook)
+        given = self._given(question, snapshot, history, question.model or self._settings.value("model"))
+        return {
+            "items": given.items(),
+            "left_out": list(given.left_out),
+            "tokens": given.tokens,
+            "budget": given.budget,
+        }
+
+    def _ask_unsaved(
+        self, question: Question, owner: str, run_id: str, history: list[Message], error: StoreUnavailable
+    ) -> Run:
+        """Answer although the store is down; the user is told."""
+        conversation_id = question.conversation_id or secrets.token_hex(16)
+        self.runs.refuse_if_busy(conversation_id)
+        run = Run(run_id, conversation_id, owner, self._encode, question=question.question)
+        notice = f"This conversation cannot be saved: {error.text}"
+        self.runs.start(run, self._work(run, question, history, None, notice))
+        return run
+
+    async def _history(self, question: Question, owner: str) -> list[Message]:
+        """What was said before in this conversation, oldest first."""
+        if question.conversation_id is None or self._max_messages == 0:
+            return []
+        try:
+            return await self.conversations.history(owner, question.conversation_id, self._max_messages)
+        except StoreUnavailable:
+            kept = [run for run in self.runs.of_conversation(question.conversation_id) if run.owner == owner]
+            said = [
+                m for run in kept for m in (Message("user", run.question), Message("assistant", run.transcript.text))
+            ]
+            return said[-self._max_messages :]
+
+    async def _work(
+        self, run: Run, question: Question, history: list[Message], title: str | None, notice: str | None = None
+    ) -> None:
+        """A run from its first event to its last; also when it fails or is cancelled."""
+        keeper = None if notice else asyncio.create_task(self._keep(run))
+        reason: Reason = "error"
+        started = time.monotonic()
+        try:
+            reason = await self._answer(run, question, history, title, notice)
+        except asyncio.CancelledError:
+            reason = self.runs.stop_reason(run)
+        except AssistantError as error:
+            self._fail(run, question, Failed(error.code, error.text, error.hint, error.retry_after))
+        except Exception:
+            self._log.exception("Jupyter Assistant: run %s failed", run.id)
+            self._fail(
+                run, question, Failed("internal", "The assistant failed.", "See the server's log, then ask again.")
+            )
+        finally:
+            run.seal(reason)
+            await _uncancelled(self._end(run, keeper, end_state(reason)))
+            run.publish()
+        seconds = time.monotonic() - started
+        self._log.info("Jupyter Assistant: run %s ended: %s, %.1f s, %d events", run.id, reason, seconds, run.last)
+
+    async def _answer(
+        self, run: Run, question: Question, history: list[Message], title: str | None, notice: str | None
+    ) -> Reason:
+        model = await self.models.resolve(question.model or self._settings.value("model") or None)
+        run.emit(RunStarted(run.id, run.conversation_id, model.name))
+        if notice:
+            run.emit(Status(notice))
+        if title:
+            run.emit(Title(title))
+        if question.notebook is not None:
+            run.emit(Status(f"Reading {question.notebook.path.rpartition('/')[2]}…"))
+        snapshot = await self._snapshot(question.notebook)
+        given = self._given(question, snapshot, history, model.name)
+        run.emit(given.context_event())
+        return await self._stream(run, model, given.messages)
+
+    async def _stream(self, run: Run, model: Model, messages: tuple[Message, ...]) -> Reason:
+        started = time.monotonic()
+        async with aclosing(model.stream(messages)) as events:
+            async for event in events:
+                if isinstance(event, Finish):
+                    return event.reason
+                if isinstance(event, Usage):
+                    event = dataclasses.replace(event, seconds=round(time.monotonic() - started, 3))
+                run.emit(event)
+        raise RuntimeError("the model's stream ended without Finish")
+
+    def _fail(self, run: Run, question: Question, failed: Failed) -> None:
+        if run.last == 0:  # ``run`` is always first, also when no model could be had
+            run.emit(RunStarted(run.id, run.conversation_id, question.model or self._settings.value("model")))
+        run.emit(failed)
+
+    async def _snapshot(self, focus: NotebookFocus | None) -> Snapshot | None:
+        """The notebook as it is now: its home, overlaid with what the front-end has not saved."""
+        if focus is None:
+            return None
+        document = await self.notebooks.open(focus.path)
+        return overlay(await document.read(), focus)
+
+    def _given(
+        self, question: Question, snapshot: Snapshot | None, history: list[Message], model: str
+    ) -> context.Given:
+        return context.build(
+            question.question,
+            snapshot=snapshot,
+            focus=question.notebook,
+            history=history,
+            budget=self._budget(model),
+            instructions=self._settings.value("instructions"),
+            redact=context.Redactor(self._settings.secrets()),
+        )
+
+    def _budget(self, model: str) -> int:
+        """Tokens for the question and its context; a quarter of a known context window stays for the answer."""
+        window = self.models.context_tokens(model)
+        budget: int = self._settings.value("context_tokens")
+        return min(budget, window * 3 // 4) if window else budget
+
+    async def _keep(self, run: Run) -> None:
+        """Write what has come since, about once a second, while there is something; never per token."""
+        while not await run.sealed_within(self._checkpoint_seconds):
+            frames, last = run.frames(run.saved)
+            if not frames:
+                continue
+            with suppress(StoreUnavailable):
+                await self.conversations.checkpoint(run.id, run.transcript.parts(), frames, last)
+                run.saved = last
+
+    async def _end(self, run: Run, keeper: asyncio.Task[None] | None, state: EndState) -> None:
+        """Let the store have the whole answer; when it cannot, the answer goes on living in memory."""
+        if keeper is None:
+            return
+        await keeper
+        frames, last = run.frames(run.saved)
+        try:
+            await self.conversations.end(run.id, parts=run.transcript.parts(), state=state, frames=frames, last=last)
+        except StoreUnavailable as error:
+            self._log.warning("Jupyter Assistant: answer %s is not saved: %s", run.id, error.text)
+
+
+async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
+    """Finish the work even when the one who waits for it is cancelled meanwhile."""
+    task = asyncio.get_running_loop().create_task(work)
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.shield(task)

@@ -1,0 +1,1 @@
+"""HTTP: translates between Jupyter's handlers and the rooms behind them; decides nothing."""

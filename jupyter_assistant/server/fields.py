@@ -1,0 +1,207 @@
+"""Requests into values: every field checked and named when it is wrong, unknown ones refused; pure.
+
+The law: bad input is an ``InvalidInput`` that names the field as the client wrote it, never another error.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from typing import Any, NoReturn
+
+from ..errors import InvalidInput
+from ..messages import Json, NotebookFocus, Question, UnsavedCell
+
+QUESTION_CHARS = 32_000
+PATH_CHARS = 4_096
+NAME_CHARS = 512
+SELECTION_CHARS = 200_000
+SOURCE_CHARS = 2_000_000
+MAX_CELLS = 100_000
+
+
+def parse(body: bytes) -> Json:
+    """A JSON object from a request's body; strict: UTF-8, no duplicate keys, no NaN or infinite numbers."""
+    try:
+        found = json.loads(
+            body.decode("utf-8"), object_pairs_hook=_unique, parse_constant=_no_constant, parse_float=_finite
+        )
+    except UnicodeDecodeError:
+        raise InvalidInput("body", "must be UTF-8") from None
+    except json.JSONDecodeError as error:
+        raise InvalidInput("body", f"must be JSON: {error.msg} at character {error.pos}") from None
+    except RecursionError:
+        raise InvalidInput("body", "is nested too deeply") from None
+    except ValueError:
+        raise InvalidInput("body", "holds a number that is too long") from None
+    if not isinstance(found, dict):
+        raise InvalidInput("body", "must be a JSON object")
+    return found
+
+
+class Fields:
+    """The fields of one JSON object: each is taken once, what is left over is refused by ``end``."""
+
+    def __init__(self, values: Any, name: str = "") -> None:
+        if not isinstance(values, dict):
+            raise InvalidInput(name or "body", "must be an object")
+        self._values = dict(values)
+        self._name = name
+
+    def text(self, field: str, limit: int, *, least: int = 0) -> str | None:
+        """A string of ``least`` to ``limit`` characters; None when it is absent or null."""
+        value = self._values.pop(field, None)
+        if value is None:
+            return None
+        if not isinstance(value, str):
+            self.refuse(field, "must be a string")
+        if not least <= len(value) <= limit:
+            self.refuse(field, f"must have {least} to {limit:,} characters, not {len(value):,}".replace(",", " "))
+        return value
+
+    def required(self, field: str, limit: int) -> str:
+        """A string that must be there and hold something."""
+        value = self.text(field, limit)
+        if value is None or not value.strip():
+            self.refuse(field, "is required")
+        return value
+
+    def printable(self, field: str, limit: int) -> str | None:
+        """A string of printable characters; None when it is absent."""
+        value = self.text(field, limit, least=1)
+        if value is not None and not value.isprintable():
+            self.refuse(field, "must hold printable characters only")
+        return value
+
+    def flag(self, field: str) -> bool | None:
+        """true or false; None when it is absent."""
+        value = self._values.pop(field, None)
+        if value is not None and not isinstance(value, bool):
+            self.refuse(field, "must be true or false")
+        return value
+
+    def choice(self, field: str, choices: Iterable[str]) -> str | None:
+        """One of the given strings; None when it is absent."""
+        value = self._values.pop(field, None)
+        if value is not None and value not in (allowed := list(choices)):
+            self.refuse(field, f"must be one of {', '.join(allowed)}")
+        return value
+
+    def items(self, field: str) -> list[Any] | None:
+        """A list; None when it is absent."""
+        value = self._values.pop(field, None)
+        if value is not None and not isinstance(value, list):
+            self.refuse(field, "must be a list")
+        if value is not None and len(value) > MAX_CELLS:
+            self.refuse(field, f"must have at most {MAX_CELLS} items")
+        return value
+
+    def object(self, field: str) -> Fields | None:
+        """A nested object; None when it is absent."""
+        value = self._values.pop(field, None)
+        return None if value is None else Fields(value, self.named(field))
+
+    def named(self, field: str) -> str:
+        """The field's full name, as ``notebook.path``."""
+        return f"{self._name}.{field}" if self._name else field
+
+    def end(self) -> None:
+        """Refuse what nobody took."""
+        if self._values:
+            field = str(next(iter(self._values)))
+            self.refuse(field[:100], "is not a known field")
+
+    def refuse(self, field: str, text: str) -> NoReturn:
+        """Raise InvalidInput for a field."""
+        raise InvalidInput(self.named(field), text)
+
+
+def question(body: Json) -> Question:
+    """A ``Question`` (DESIGN §4). What is not built yet is refused saying so."""
+    fields = Fields(body)
+    asked = Question(
+        question=fields.required("question", QUESTION_CHARS),
+        conversation_id=fields.text("conversation_id", NAME_CHARS, least=1),
+        notebook=_focus(fields.object("notebook")),
+        model=fields.printable("model", NAME_CHARS),
+        request_id=fields.printable("request_id", NAME_CHARS),
+    )
+    if fields.items("attachments"):
+        fields.refuse("attachments", "are not available yet; leave the field out")
+    if fields.choice("mode", ("ask", "agent")) == "agent":
+        fields.refuse("mode", "agent is not available yet; use ask")
+    if fields.text("profile", NAME_CHARS) is not None:
+        fields.refuse("profile", "is not available yet; leave the field out")
+    fields.end()
+    return asked
+
+
+def _focus(fields: Fields | None) -> NotebookFocus | None:
+    if fields is None:
+        return None
+    focus = NotebookFocus(
+        path=fields.required("path", PATH_CHARS),
+        cell_id=fields.text("cell_id", NAME_CHARS, least=1),
+        selection=fields.text("selection", SELECTION_CHARS) or "",
+        unsaved=tuple(_each(fields, "unsaved", _unsaved) or ()),
+        order=_order(fields),
+    )
+    fields.end()
+    return focus
+
+
+def _each(fields: Fields, field: str, read: Callable[[Any, str], UnsavedCell]) -> list[UnsavedCell] | None:
+    values = fields.items(field)
+    return None if values is None else [read(value, f"{fields.named(field)}[{i}]") for i, value in enumerate(values)]
+
+
+def _unsaved(value: Any, name: str) -> UnsavedCell:
+    fields = Fields(value, name)
+    outputs = fields.items("outputs")
+    if outputs is not None and not all(isinstance(output, dict) for output in outputs):
+        fields.refuse("outputs", "must be a list of nbformat outputs")
+    cell = UnsavedCell(
+        id=fields.required("id", NAME_CHARS),
+        cell_type=fields.choice("cell_type", ("code", "markdown", "raw")) or fields.refuse("cell_type", "is required"),
+        source=_source(fields),
+        outputs=None if outputs is None else tuple(outputs),
+    )
+    fields.end()
+    return cell
+
+
+def _source(fields: Fields) -> str:
+    source = fields.text("source", SOURCE_CHARS)
+    return fields.refuse("source", "is required") if source is None else source
+
+
+def _order(fields: Fields) -> tuple[str, ...] | None:
+    order = fields.items("order")
+    if order is None:
+        return None
+    if not all(isinstance(cell_id, str) and 0 < len(cell_id) <= NAME_CHARS for cell_id in order):
+        fields.refuse("order", "must be a list of cell ids")
+    if len(set(order)) != len(order):
+        fields.refuse("order", "must name each cell once")
+    return tuple(order)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> Json:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(twice[:100], "is given twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise InvalidInput("body", f"holds {name}, which is no JSON number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise InvalidInput("body", "holds a number that is too large")
+    return value
