@@ -1,0 +1,44 @@
+/** What the panel needs of the place it lives in; a host gives it, the panel never looks for it. */
+
+import type { NotebookFocus } from './protocol';
+
+/** Translation, in the shape of JupyterLab's bundles: `%1`, `%2` … are filled in. */
+export interface Trans {
+  __(text: string, ...values: (string | number)[]): string;
+  _n(one: string, many: string, count: number, ...values: (string | number)[]): string;
+}
+
+/** What the next question would be about, for the eye. `cell` counts from 1; `selected` is in characters. */
+export interface Subject {
+  readonly name: string;
+  readonly cell: number;
+  readonly selected: number;
+}
+
+/** A stretch of highlighted code. `className` is empty for plain text. */
+export interface Piece {
+  readonly text: string;
+  readonly className: string;
+}
+
+export interface Host {
+  readonly trans: Trans;
+  /** What is open now; null without a notebook. */
+  subject(): Subject | null;
+  /** Calls back whenever `subject()` may have changed, until the signal. */
+  onSubject(listener: () => void, signal: AbortSignal): void;
+  /** The notebook as it goes with a question: where the user is, and what is not saved. */
+  notebook(): NotebookFocus | null;
+  openCell(path: string, cell_id: string): void;
+  copy(text: string): Promise<void>;
+  highlight(code: string, language: string): Promise<readonly Piece[]>;
+  /** The conversation to show after a reload; empty for none. */
+  recall(): string;
+  remember(conversation_id: string): void;
+}
+
+/** No translation: the English text with its values. */
+export const ENGLISH: Trans = {
+  __: (text, ...values) => text.replace(/%(\d)/g, (_, digit: string) => String(values[Number(digit) - 1] ?? '')),
+  _n: (one, many, count, ...values) => ENGLISH.__(count === 1 ? one : many, count, ...values)
+};

@@ -1,0 +1,144 @@
+/**
+ * Transport over HTTP (DESIGN §4): JSON and event streams through a `fetch` the host gives, which knows the server's
+ * address and proves who we are.
+ *
+ * The law: a refusal is a `Refused`, everything that looks like a broken wire or a broken proxy is a `Lost`.
+ */
+
+import type { Numbered, Question } from '../protocol';
+import {
+  answerEvents,
+  defaultModel,
+  parse,
+  preview,
+  refusal,
+  runEvent,
+  storedConversation,
+  summaries
+} from '../protocol';
+import type { Transport } from '../transport';
+import { Lost, Refused } from '../transport';
+import { FrameParser } from './sse';
+
+/** `path` is relative to the assistant's routes, such as `chat/stream`. */
+export type Fetch = (path: string, init: RequestInit) => Promise<Response>;
+
+/** Milliseconds of silence after which a stream counts as lost: three heartbeats. */
+const SILENCE = 45_000;
+
+const JSON_HEADERS = { 'Content-Type': 'application/json', Accept: 'application/json' };
+
+function posted(body: unknown, signal: AbortSignal, accept = 'application/json'): RequestInit {
+  return { method: 'POST', body: JSON.stringify(body), headers: { ...JSON_HEADERS, Accept: accept }, signal };
+}
+
+async function refused(response: Response): Promise<Error> {
+  if (response.status >= 500) {
+    return new Lost(`status ${response.status}`);
+  }
+  const { failure, run_id, snapshot } = refusal(parse(await response.text()));
+  const text = failure.text || `The server refused the request (status ${response.status}).`;
+  const hint = failure.hint || (response.status === 403 ? 'Sign in again by reloading the page.' : '');
+  return new Refused(response.status, { ...failure, text, hint }, run_id, snapshot);
+}
+
+/** The next chunk, or Lost when none comes within `silence` ms. */
+async function read(
+  reader: ReadableStreamDefaultReader<Uint8Array>,
+  silence: number
+): Promise<ReadableStreamReadResult<Uint8Array>> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const silent = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      reject(new Lost('silent'));
+    }, silence);
+  });
+  try {
+    return await Promise.race([reader.read(), silent]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function* numbered(response: Response, silence: number): AsyncGenerator<Numbered> {
+  if (!response.body || !response.headers.get('Content-Type')?.startsWith('text/event-stream')) {
+    throw new Lost('not an event stream');
+  }
+  const reader = response.body.getReader();
+  const parser = new FrameParser();
+  try {
+    for (let chunk = await read(reader, silence); !chunk.done; chunk = await read(reader, silence)) {
+      for (const frame of parser.push(chunk.value)) {
+        yield { number: Number(frame.id), event: runEvent(frame.name, parse(frame.data)) };
+        if (frame.name === 'done') {
+          return;
+        }
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => undefined);
+  }
+  throw new Lost('ended early');
+}
+
+/** The assistant over `fetch`. `silence` in milliseconds. */
+export function httpTransport(fetch: Fetch, silence = SILENCE): Transport {
+  async function send(path: string, init: RequestInit): Promise<Response> {
+    let response: Response;
+    try {
+      response = await fetch(path, init);
+    } catch (error) {
+      init.signal?.throwIfAborted();
+      throw new Lost('no answer', { cause: error });
+    }
+    if (!response.ok) {
+      throw await refused(response);
+    }
+    return response;
+  }
+
+  async function json(path: string, init: RequestInit): Promise<unknown> {
+    const response = await send(path, init);
+    const value = response.status === 204 ? null : parse(await response.text());
+    if (value === undefined) {
+      throw new Lost('not JSON');
+    }
+    return value;
+  }
+
+  async function* stream(path: string, init: RequestInit): AsyncGenerator<Numbered> {
+    const response = await send(path, init);
+    try {
+      yield* numbered(response, silence);
+    } catch (error) {
+      init.signal?.throwIfAborted();
+      throw error instanceof Lost ? error : new Lost('cut', { cause: error });
+    }
+  }
+
+  const asked = (signal: AbortSignal): RequestInit => ({
+    method: 'GET',
+    headers: { Accept: 'application/json' },
+    signal
+  });
+  const run = (id: string): string => `chat/${encodeURIComponent(id)}`;
+
+  return {
+    ask: (question: Question, signal) => stream('chat/stream', posted(question, signal, 'text/event-stream')),
+    resume: (run_id, after, signal) =>
+      stream(`${run(run_id)}/stream`, {
+        method: 'GET',
+        headers: { Accept: 'text/event-stream', ...(after > 0 ? { 'Last-Event-ID': String(after) } : {}) },
+        signal
+      }),
+    answer: async (question, signal) => answerEvents(await json('chat', posted(question, signal))),
+    stop: async (run_id, signal) => {
+      await send(`${run(run_id)}/stop`, posted({}, signal));
+    },
+    preview: async (question, signal) => preview(await json('preview', posted(question, signal))),
+    conversations: async signal => summaries(await json('conversations', asked(signal))),
+    conversation: async (id, signal) =>
+      storedConversation(await json(`conversations/${encodeURIComponent(id)}`, asked(signal))),
+    model: async signal => defaultModel(await json('models', asked(signal)))
+  };
+}

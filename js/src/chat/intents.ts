@@ -1,0 +1,323 @@
+/**
+ * What a user can want of the panel, turned into requests, and what is heard back turned into actions.
+ *
+ * The law: one reader per conversation, and a reader that was replaced touches nothing any more: neither the answer
+ * of its successor nor its place. Leaving a conversation stops nothing; only `stop` does.
+ */
+
+import type { Answer, Conversation, Remedy } from './conversation';
+import { questionOf, running, shown } from './conversation';
+import type { Heard, Pause, Start } from './follow';
+import { follow } from './follow';
+import type { Host } from './host';
+import type { Failure, Question } from './protocol';
+import type { Store } from './store';
+import type { Transport } from './transport';
+import { Lost, Refused } from './transport';
+
+interface Reader {
+  readonly answer: string;
+  readonly controller: AbortController;
+}
+
+export interface Surroundings {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly host: Host;
+  readonly pause: Pause;
+  /** A new unique id. */
+  readonly id: () => string;
+}
+
+export class Intents {
+  readonly #store: Store;
+  readonly #transport: Transport;
+  readonly #host: Host;
+  readonly #pause: Pause;
+  readonly #id: () => string;
+  readonly #signal: AbortSignal;
+  readonly #readers = new Map<string, Reader>();
+  /** Questions no run has been heard of yet, by answer: a retry sends the very same one. */
+  readonly #open = new Map<string, Question>();
+
+  /** Everything ends with `signal`. */
+  constructor({ store, transport, host, pause, id }: Surroundings, signal: AbortSignal) {
+    this.#store = store;
+    this.#transport = transport;
+    this.#host = host;
+    this.#pause = pause;
+    this.#id = id;
+    this.#signal = signal;
+  }
+
+  /** Shows the conversation of before the reload, goes on with its answer, and asks which model is there. */
+  async start(): Promise<void> {
+    const id = this.#host.recall();
+    await Promise.all([id ? this.open(id) : undefined, this.#learnModel()]);
+  }
+
+  /** Asks in the shown conversation; false when an answer is running there or it is not loaded. */
+  ask(text: string): boolean {
+    const conversation = shown(this.#store.chat);
+    if (running(conversation) || conversation.loading) {
+      return false;
+    }
+    const notebook = this.#host.notebook();
+    const question: Question = {
+      question: text,
+      request_id: this.#id(),
+      ...(conversation.id ? { conversation_id: conversation.id } : {}),
+      ...(notebook ? { notebook } : {})
+    };
+    const answer = this.#id();
+    this.#store.dispatch({ do: 'ask', key: conversation.key, id: this.#id(), text, answer });
+    this.#open.set(answer, question);
+    void this.#listen(conversation.key, answer, { question });
+    return true;
+  }
+
+  /** Stops the running answer of the shown conversation, as soon as its run is known. */
+  stop(): void {
+    const { key, id } = shown(this.#store.chat);
+    const answer = running(shown(this.#store.chat));
+    if (!answer || answer.stopping) {
+      return;
+    }
+    this.#store.dispatch({ do: 'stopping', key, answer: answer.id, stopping: true });
+    if (answer.run_id) {
+      void this.#halt(key, answer);
+    } else if (answer.wire === 'whole') {
+      void this.#giveUp(key, id, answer);
+    }
+  }
+
+  /** Does the one thing an ended answer offers. */
+  remedy(answer: Answer, remedy: Remedy): void {
+    const conversation = shown(this.#store.chat);
+    const text = questionOf(conversation, answer.id);
+    if (remedy === 'edit') {
+      this.#store.dispatch({ do: 'draft', text });
+    } else if (remedy === 'reconnect') {
+      this.#restart(conversation.key, answer.id, { run_id: answer.run_id, after: answer.last });
+    } else if (remedy === 'continue') {
+      this.ask(this.#host.trans.__('Please continue where the answer broke off.'));
+    } else {
+      this.#retry(conversation, answer, text);
+    }
+  }
+
+  /** Shows a new, empty conversation; one that is empty already is kept. */
+  fresh(): void {
+    if (shown(this.#store.chat).entries.length || shown(this.#store.chat).id) {
+      this.#show(this.#id(), '', '');
+    }
+  }
+
+  /** Shows a stored conversation and joins its running answer, if it has one. */
+  async open(id: string): Promise<void> {
+    const { conversations, summaries } = this.#store.chat;
+    const known = Object.values(conversations).find(conversation => conversation.id === id);
+    const key = known?.key ?? id;
+    this.#show(key, id, summaries.find(summary => summary.id === id)?.title ?? '');
+    if (!this.#readers.has(key)) {
+      await this.#load(key, id);
+    }
+  }
+
+  /** Shows a conversation this panel has, by key. */
+  show(key: string): void {
+    const conversation = this.#store.chat.conversations[key];
+    if (conversation) {
+      this.#show(key, conversation.id, conversation.title);
+    }
+  }
+
+  /** Fetches the list of conversations anew; keeps the old one when that fails. */
+  async list(): Promise<void> {
+    try {
+      this.#store.dispatch({ do: 'summaries', summaries: await this.#transport.conversations(this.#signal) });
+    } catch (error) {
+      this.#expected(error);
+    }
+  }
+
+  #show(key: string, id: string, title: string): void {
+    this.#store.dispatch({ do: 'show', key, id, title });
+    this.#host.remember(id);
+  }
+
+  async #learnModel(): Promise<void> {
+    try {
+      this.#store.dispatch({ do: 'model', model: await this.#transport.model(this.#signal) });
+    } catch (error) {
+      this.#expected(error);
+    }
+  }
+
+  /** Loads a conversation. `past` is a run the server just said it does not know: it is not joined again. */
+  async #load(key: string, id: string, past = ''): Promise<void> {
+    this.#store.dispatch({ do: 'load', key });
+    try {
+      const conversation = await this.#transport.conversation(id, this.#signal);
+      if (this.#readers.has(key)) {
+        return;
+      }
+      const run_id = conversation.run_id === past ? '' : conversation.run_id;
+      this.#store.dispatch({ do: 'loaded', key, conversation: { ...conversation, run_id } });
+      this.#join(key);
+    } catch (error) {
+      this.#unloadable(key, error);
+    }
+  }
+
+  #join(key: string): void {
+    const conversation = this.#store.chat.conversations[key];
+    const answer = conversation && running(conversation);
+    if (answer?.run_id) {
+      void this.#listen(key, answer.id, { run_id: answer.run_id, after: 0 });
+    }
+  }
+
+  #unloadable(key: string, error: unknown): void {
+    this.#expected(error);
+    if (error instanceof Refused && error.status === 404) {
+      if (this.#store.chat.shown === key) {
+        this.#show(this.#id(), '', '');
+      }
+    } else if (!this.#signal.aborted) {
+      this.#store.dispatch({ do: 'unloadable', key, failure: this.#failure(error) });
+    }
+  }
+
+  #retry(conversation: Conversation, answer: Answer, text: string): void {
+    const question = this.#open.get(answer.id);
+    if (answer.failure?.code === 'not_found') {
+      this.fresh();
+      this.ask(text);
+    } else if (question) {
+      this.#restart(conversation.key, answer.id, { question });
+    } else if (text) {
+      this.ask(text);
+    }
+  }
+
+  #restart(key: string, answer: string, start: Start): void {
+    this.#store.dispatch({ do: 'restart', key, answer });
+    void this.#listen(key, answer, start);
+  }
+
+  async #listen(key: string, answer: string, start: Start): Promise<void> {
+    this.#readers.get(key)?.controller.abort();
+    const reader = { answer, controller: new AbortController() };
+    const signal = AbortSignal.any([reader.controller.signal, this.#signal]);
+    this.#readers.set(key, reader);
+    try {
+      for await (const heard of follow(this.#transport, start, this.#pause, signal)) {
+        if (signal.aborted) {
+          return;
+        }
+        this.#hear(key, answer, heard);
+      }
+    } catch (error) {
+      if (!signal.aborted) {
+        this.#leave(key, reader);
+        await this.#fail(key, answer, error);
+      }
+    } finally {
+      this.#leave(key, reader);
+    }
+  }
+
+  /** Gives up a reader's place, unless it is somebody else's by now. */
+  #leave(key: string, reader: Reader): void {
+    if (this.#readers.get(key) === reader) {
+      this.#readers.delete(key);
+    }
+  }
+
+  #hear(key: string, id: string, heard: Heard): void {
+    this.#store.dispatch({ do: 'hear', key, answer: id, heard });
+    const answer = this.#running(key, id);
+    if (heard.kind === 'event' && heard.event?.name === 'run') {
+      this.#open.delete(id);
+      if (this.#store.chat.shown === key) {
+        this.#host.remember(heard.event.conversation_id);
+      }
+    }
+    if (answer?.stopping && answer.run_id && (heard.kind === 'wire' || isRun(heard))) {
+      void this.#halt(key, answer);
+    }
+  }
+
+  #running(key: string, id: string): Answer | null {
+    const conversation = this.#store.chat.conversations[key];
+    const answer = conversation ? running(conversation) : null;
+    return answer?.id === id ? answer : null;
+  }
+
+  async #halt(key: string, answer: Answer): Promise<void> {
+    try {
+      await this.#transport.stop(answer.run_id, this.#signal);
+    } catch (error) {
+      this.#expected(error);
+      if (this.#running(key, answer.id)?.wire === 'open') {
+        this.#store.dispatch({ do: 'stopping', key, answer: answer.id, stopping: false });
+      }
+    }
+  }
+
+  /** Stops an answer that comes in one piece: its run is only known to the conversation. */
+  async #giveUp(key: string, id: string, answer: Answer): Promise<void> {
+    this.#readers.get(key)?.controller.abort();
+    this.#open.delete(answer.id);
+    this.#store.dispatch({ do: 'end', key, answer: answer.id, reason: 'cancelled' });
+    try {
+      const run_id = id ? (await this.#transport.conversation(id, this.#signal)).run_id : '';
+      if (run_id) {
+        await this.#transport.stop(run_id, this.#signal);
+      }
+    } catch (error) {
+      this.#expected(error);
+    }
+  }
+
+  async #fail(key: string, answer: string, error: unknown): Promise<void> {
+    const conversation = this.#store.chat.conversations[key];
+    const state = this.#running(key, answer);
+    if (error instanceof Refused && error.failure.code === 'conversation_busy' && conversation?.id) {
+      this.#open.delete(answer);
+      this.#store.dispatch({ do: 'withdraw', key, answer });
+      await this.#load(key, conversation.id);
+    } else if (error instanceof Refused && error.status === 404 && state?.run_id && conversation?.id) {
+      await this.#load(key, conversation.id, state.run_id);
+    } else if (state?.stopping && !state.run_id) {
+      this.#open.delete(answer);
+      this.#store.dispatch({ do: 'end', key, answer, reason: 'cancelled' });
+    } else {
+      this.#store.dispatch({ do: 'fail', key, answer, failure: this.#failure(error) });
+    }
+  }
+
+  #failure(error: unknown): Failure {
+    if (error instanceof Refused) {
+      return error.failure;
+    }
+    const { trans } = this.#host;
+    return {
+      code: 'connection_lost',
+      text: trans.__('The Jupyter server cannot be reached.'),
+      hint: trans.__('Check that it still runs and that you are online.')
+    };
+  }
+
+  /** Lets through what a network does; anything else is our own mistake and must be seen. */
+  #expected(error: unknown): void {
+    if (!this.#signal.aborted && !(error instanceof Refused) && !(error instanceof Lost)) {
+      throw error;
+    }
+  }
+}
+
+function isRun(heard: Heard): boolean {
+  return heard.kind === 'event' && heard.event?.name === 'run';
+}

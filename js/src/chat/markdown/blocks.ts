@@ -1,0 +1,157 @@
+/**
+ * Markdown that grows, as blocks: all but the last are committed and never looked at again, only the tail is lexed.
+ *
+ * The law: a committed block keeps its identity, so that its nodes are never painted again; and in the end the blocks
+ * are those of one full pass, whatever was committed on the way.
+ */
+
+import type { Links, Token } from 'marked';
+import { Lexer } from 'marked';
+
+/** One block. `settled` when no later text can change it. */
+export interface Block {
+  readonly token: Token;
+  readonly settled: boolean;
+}
+
+export interface Parsed {
+  /** The text these blocks are of, line ends as LF. */
+  readonly text: string;
+  readonly whole: boolean;
+  readonly committed: readonly Block[];
+  readonly tail: readonly Block[];
+  /** How much of the text the committed blocks cover. */
+  readonly covered: number;
+  readonly links: Links;
+}
+
+export const EMPTY: Parsed = { text: '', whole: false, committed: [], tail: [], covered: 0, links: {} };
+
+/** Nesting and emphasis beyond this is not meant to be read: it is shown as it is written, which takes linear time. */
+const DEEPEST = 16;
+const MOST_DELIMITERS = 250;
+const LONGEST_INLINE = 100_000;
+const LONGEST_TAIL = 100_000;
+
+const OPTIONS = { gfm: true, breaks: true, pedantic: false, async: false };
+
+/** marked's lexer with bounds, so that no text takes more than linear time or a deep stack. */
+class BoundedLexer extends Lexer {
+  #depth = 0;
+
+  override blockTokens(
+    src: string,
+    tokens?: Token[],
+    lastParagraphClipped?: boolean
+  ): ReturnType<Lexer['blockTokens']> {
+    if (this.#depth >= DEEPEST) {
+      return literal(src, tokens) as ReturnType<Lexer['blockTokens']>;
+    }
+    this.#depth++;
+    try {
+      return super.blockTokens(src, tokens, lastParagraphClipped) as ReturnType<Lexer['blockTokens']>;
+    } finally {
+      this.#depth--;
+    }
+  }
+
+  override inlineTokens(src: string, tokens?: Token[]): Token[] {
+    if (this.#depth >= DEEPEST || src.length > LONGEST_INLINE || tooDense(src)) {
+      return literal(src, tokens);
+    }
+    this.#depth++;
+    try {
+      return super.inlineTokens(src, tokens);
+    } finally {
+      this.#depth--;
+    }
+  }
+}
+
+function tooDense(src: string): boolean {
+  return src.length > MOST_DELIMITERS && (src.match(/[*_~[`]/g)?.length ?? 0) > MOST_DELIMITERS;
+}
+
+function literal(src: string, tokens: Token[] = []): Token[] {
+  tokens.push({ type: 'text', raw: src, text: src, escaped: true });
+  return tokens;
+}
+
+function lex(text: string, links: Links): { tokens: Token[]; links: Links } {
+  const lexer = new BoundedLexer(OPTIONS);
+  Object.assign(lexer.tokens.links, links);
+  try {
+    const tokens = lexer.lex(text);
+    return { tokens, links: tokens.links };
+  } catch {
+    return { tokens: literal(text), links };
+  }
+}
+
+const visible = (token: Token): boolean => token.type !== 'space' && token.type !== 'def';
+
+/** The index of the first token that later text could still change: the last but one that is not blank. */
+function firstOpen(tokens: readonly Token[]): number {
+  const last = tokens.findLastIndex(token => token.type !== 'space');
+  return Math.max(0, last < 0 ? 0 : tokens.slice(0, last).findLastIndex(token => token.type !== 'space'));
+}
+
+/** The same blocks again where nothing changed, so that they keep their identity. */
+function kept(before: readonly Block[], tokens: readonly Token[], settled: boolean, sameLinks: boolean): Block[] {
+  return tokens.filter(visible).map((token, index) => {
+    const old = before[index];
+    return old && same(old, token, sameLinks) && (old.settled || !settled) ? old : { token, settled };
+  });
+}
+
+/** A block's own text decides, and links defined elsewhere. Where its blank lines are counted depends on the cut. */
+function same(old: Block, token: Token, sameLinks: boolean): boolean {
+  const raw = (text: string): string => (old.settled ? text.replace(/\n+$/, '') : text);
+  const equal = old.token.type === token.type && raw(old.token.raw) === raw(token.raw);
+  return equal && (sameLinks || !token.raw.includes('['));
+}
+
+function grown(before: Parsed, text: string): Parsed {
+  const rest = text.slice(before.covered);
+  if (before.text.length - before.covered > LONGEST_TAIL && !/^ {0,3}(`{3}|~{3})/.test(rest)) {
+    const token: Token = { type: 'text', raw: rest, text: rest, escaped: true };
+    return { ...before, text, tail: [{ token, settled: false }] };
+  }
+  const { tokens, links } = lex(rest, before.links);
+  const open = firstOpen(tokens);
+  const done = tokens.slice(0, open);
+  const fresh = kept(before.tail, done, true, true);
+  return {
+    text,
+    whole: false,
+    committed: fresh.length ? [...before.committed, ...fresh] : before.committed,
+    tail: kept(before.tail.slice(fresh.length), tokens.slice(open), false, true),
+    covered: before.covered + done.reduce((length, token) => length + token.raw.length, 0),
+    links: done.length ? links : before.links
+  };
+}
+
+function complete(before: Parsed, text: string): Parsed {
+  const { tokens, links } = lex(text, {});
+  const sameLinks = Object.keys(links).length === 0;
+  const committed = kept([...before.committed, ...before.tail], tokens, true, sameLinks);
+  return { text, whole: true, committed, tail: [], covered: text.length, links };
+}
+
+/** What to look at: LF line ends; a CR at the very end may be half of a line end and waits. */
+function normal(text: string, whole: boolean): string {
+  if (!text.includes('\r')) {
+    return text;
+  }
+  return (!whole && text.endsWith('\r') ? text.slice(0, -1) : text).replace(/\r\n?/g, '\n');
+}
+
+/** The blocks of a text that has grown since `before`, or of another text. `whole` once no more will come. */
+export function advance(before: Parsed, raw: string, whole: boolean): Parsed {
+  const text = normal(raw, whole);
+  if (text === before.text && whole === before.whole) {
+    return before;
+  }
+  const from = text.startsWith(before.text) && !before.whole ? before : EMPTY;
+  return whole ? complete(from, text) : grown(from, text);
+}

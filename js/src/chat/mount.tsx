@@ -1,0 +1,76 @@
+/**
+ * The panel in an element of any host.
+ *
+ * The law: every lifetime in here ends with one signal; after `dispose` nothing is left, and no run was stopped.
+ */
+
+import { render } from 'preact';
+import { begin } from './conversation';
+import type { Pause } from './follow';
+import type { Host } from './host';
+import { Intents } from './intents';
+import { Store } from './store';
+import type { Transport } from './transport';
+import { View } from './view';
+import { PanelContext } from './view/context';
+
+export interface Mounted {
+  /** Puts the cursor where the question is written. */
+  focus(): void;
+  /** Whether the cursor is there. */
+  focused(): boolean;
+  dispose(): void;
+}
+
+/** Waits, but not longer than until the browser is online again. */
+export const untilOnline: Pause = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    const settled = new AbortController();
+    const end = (): void => {
+      clearTimeout(timer);
+      settled.abort();
+      resolve();
+    };
+    const timer = setTimeout(end, ms);
+    window.addEventListener('online', end, { signal: settled.signal });
+    signal.addEventListener(
+      'abort',
+      () => {
+        clearTimeout(timer);
+        settled.abort();
+        reject(signal.reason as Error);
+      },
+      { signal: settled.signal }
+    );
+  });
+
+/** A random UUID, also on pages without a secure context. */
+export function newId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  const hex = Array.from(bytes, byte => byte.toString(16).padStart(2, '0')).join('');
+  return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
+}
+
+export function mount(el: HTMLElement, { transport, host }: { transport: Transport; host: Host }): Mounted {
+  const lifetime = new AbortController();
+  const store = new Store(begin(newId()));
+  const intents = new Intents({ store, transport, host, pause: untilOnline, id: newId }, lifetime.signal);
+  render(
+    <PanelContext.Provider value={{ store, intents, host, signal: lifetime.signal }}>
+      <View />
+    </PanelContext.Provider>,
+    el
+  );
+  void intents.start();
+  const composer = (): HTMLTextAreaElement | null => el.querySelector('textarea');
+  return {
+    focus: () => composer()?.focus(),
+    focused: () => composer() !== null && document.activeElement === composer(),
+    dispose: () => {
+      lifetime.abort();
+      render(null, el);
+    }
+  };
+}

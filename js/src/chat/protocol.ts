@@ -1,0 +1,332 @@
+/**
+ * What crosses the wire, and the one place where JSON of unknown shape becomes typed values (DESIGN §4, §5).
+ *
+ * The law: nothing past this file is `any`, and nothing a server or a model sends can be of another type than it says.
+ * Names are those of the wire (`snake_case`), turned nowhere.
+ */
+
+export interface ContextItem {
+  readonly kind: string;
+  readonly label: string;
+  readonly path: string;
+  readonly cell_id: string;
+  readonly chars: number;
+  readonly truncated: boolean;
+}
+
+export interface Given {
+  readonly items: readonly ContextItem[];
+  readonly chars: number;
+  readonly budget: number;
+}
+
+export interface Source {
+  readonly title: string;
+  readonly path: string;
+  readonly cell_id: string;
+  readonly snippet: string;
+}
+
+export interface Usage {
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+  readonly seconds: number;
+  readonly cost: number | null;
+  readonly currency: string;
+}
+
+/** What went wrong (`text`) and what to do next (`hint`); `code` is a name of the error tree. */
+export interface Failure {
+  readonly code: string;
+  readonly text: string;
+  readonly hint: string;
+}
+
+export type Reason = 'stop' | 'length' | 'cancelled' | 'error' | 'limit' | 'interrupted';
+
+export type RunEvent =
+  | { readonly name: 'run'; readonly run_id: string; readonly conversation_id: string; readonly model: string }
+  | { readonly name: 'status' | 'reasoning' | 'token' | 'title'; readonly text: string }
+  | { readonly name: 'context'; readonly given: Given }
+  | { readonly name: 'sources'; readonly sources: readonly Source[] }
+  | { readonly name: 'usage'; readonly usage: Usage }
+  | { readonly name: 'error'; readonly failure: Failure }
+  | { readonly name: 'done'; readonly reason: Reason };
+
+/** An event with its number in the run: 1, 2, 3 … without gaps. `event` is null where the name is not known here. */
+export interface Numbered {
+  readonly number: number;
+  readonly event: RunEvent | null;
+}
+
+/** A cell that differs from the saved file; `outputs` (nbformat) only where they differ too. */
+export interface UnsavedCell {
+  readonly id: string;
+  readonly cell_type: string;
+  readonly source: string;
+  readonly outputs?: readonly unknown[];
+}
+
+export interface NotebookFocus {
+  readonly path: string;
+  readonly cell_id?: string;
+  readonly selection?: string;
+  readonly unsaved?: readonly UnsavedCell[];
+  readonly order?: readonly string[];
+}
+
+export interface Question {
+  readonly question: string;
+  readonly conversation_id?: string;
+  readonly notebook?: NotebookFocus;
+  readonly request_id: string;
+}
+
+/** A message of a stored conversation. */
+export interface StoredMessage {
+  readonly id: string;
+  readonly role: 'user' | 'assistant';
+  readonly run_id: string;
+  readonly state: 'running' | Reason;
+  readonly model: string;
+  readonly text: string;
+  readonly reasoning: string;
+  readonly sources: readonly Source[];
+  readonly given: Given | null;
+  readonly usage: Usage | null;
+  readonly failure: Failure | null;
+}
+
+export interface Summary {
+  readonly id: string;
+  readonly title: string;
+  readonly updated: number;
+  readonly run_id: string;
+}
+
+export interface StoredConversation extends Summary {
+  readonly messages: readonly StoredMessage[];
+}
+
+export interface PreviewItem extends ContextItem {
+  readonly tokens: number;
+  readonly redacted: number;
+  readonly text: string;
+}
+
+/** The exact request a question would make. */
+export interface Preview {
+  readonly items: readonly PreviewItem[];
+  readonly left_out: readonly ContextItem[];
+  readonly tokens: number;
+  readonly budget: number;
+}
+
+/** The longest question, in characters (code points, as the server counts). */
+export const QUESTION_CHARS = 32_000;
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The value as a JSON object; an empty one when it is none. */
+export function object(value: unknown): Json {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
+}
+
+function list(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function text(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' && Number.isFinite(value) ? value : 0;
+}
+
+const REASONS: readonly string[] = ['stop', 'length', 'cancelled', 'error', 'limit', 'interrupted'];
+
+function reason(value: unknown): Reason {
+  return REASONS.includes(text(value)) ? (value as Reason) : 'stop';
+}
+
+function contextItem(value: unknown): ContextItem {
+  const json = object(value);
+  return {
+    kind: text(json['kind']),
+    label: text(json['label']),
+    path: text(json['path']),
+    cell_id: text(json['cell_id']),
+    chars: number(json['chars']),
+    truncated: json['truncated'] === true
+  };
+}
+
+function given(json: Json): Given {
+  return {
+    items: list(json['items']).map(contextItem),
+    chars: number(json['chars']),
+    budget: number(json['budget'])
+  };
+}
+
+function source(value: unknown): Source {
+  const json = object(value);
+  return {
+    title: text(json['title']),
+    path: text(json['path']),
+    cell_id: text(json['cell_id']),
+    snippet: text(json['snippet'])
+  };
+}
+
+function usage(json: Json): Usage {
+  return {
+    input_tokens: number(json['input_tokens']),
+    output_tokens: number(json['output_tokens']),
+    seconds: number(json['seconds']),
+    cost: typeof json['cost'] === 'number' ? json['cost'] : null,
+    currency: text(json['currency'])
+  };
+}
+
+/** A failure as the `error` event, an error body's `error` and a stored part write it. */
+export function failure(value: unknown): Failure {
+  const json = object(value);
+  return {
+    code: text(json['code']) || 'failed',
+    text: text(json['text']) || text(json['message']),
+    hint: text(json['hint'])
+  };
+}
+
+/** An event of a run by its name and data; null for a name this reader does not know. */
+export function runEvent(name: string, data: unknown): RunEvent | null {
+  const json = object(data);
+  switch (name) {
+    case 'run':
+      return {
+        name,
+        run_id: text(json['run_id']),
+        conversation_id: text(json['conversation_id']),
+        model: text(json['model'])
+      };
+    case 'status':
+    case 'reasoning':
+    case 'token':
+    case 'title':
+      return { name, text: text(json['text']) };
+    case 'context':
+      return { name, given: given(json) };
+    case 'sources':
+      return { name, sources: list(data).map(source) };
+    case 'usage':
+      return { name, usage: usage(json) };
+    case 'error':
+      return { name, failure: failure(json) };
+    case 'done':
+      return { name, reason: reason(json['reason']) };
+    default:
+      return null;
+  }
+}
+
+/** The one JSON answer of `POST chat` as the events its stream would have had. */
+export function answerEvents(value: unknown): RunEvent[] {
+  const json = object(value);
+  const events: (RunEvent | null)[] = [
+    runEvent('run', json),
+    list(json['sources']).length ? runEvent('sources', json['sources']) : null,
+    text(json['text']) ? runEvent('token', json) : null,
+    json['usage'] ? runEvent('usage', json['usage']) : null,
+    json['error'] ? runEvent('error', json['error']) : null,
+    runEvent('done', json)
+  ];
+  return events.filter(event => event !== null);
+}
+
+function part(parts: readonly Json[], type: string): Json | undefined {
+  return parts.find(candidate => candidate['type'] === type);
+}
+
+/** A stored message (an item of `messages`, or the snapshot of a 410). */
+export function storedMessage(value: unknown): StoredMessage {
+  const json = object(value);
+  const parts = list(json['parts']).map(object);
+  const [context, used, failed] = [part(parts, 'context'), part(parts, 'usage'), part(parts, 'error')];
+  return {
+    id: text(json['id']),
+    role: json['role'] === 'user' ? 'user' : 'assistant',
+    run_id: text(json['run_id']),
+    state: json['state'] === 'running' ? 'running' : json['state'] === 'done' ? 'stop' : reason(json['state']),
+    model: text(json['model']),
+    text: parts.filter(each => each['type'] === 'text').reduce((all, each) => all + text(each['text']), ''),
+    reasoning: text(part(parts, 'reasoning')?.['text']),
+    sources: list(part(parts, 'sources')?.['sources']).map(source),
+    given: context ? given(context) : null,
+    usage: used ? usage(used) : null,
+    failure: failed ? failure(failed) : null
+  };
+}
+
+function summary(value: unknown): Summary {
+  const json = object(value);
+  return {
+    id: text(json['id']),
+    title: text(json['title']),
+    updated: number(json['updated']),
+    run_id: text(json['run_id'])
+  };
+}
+
+/** The list of `GET conversations`. */
+export function summaries(value: unknown): Summary[] {
+  return list(object(value)['conversations']).map(summary);
+}
+
+/** The conversation of `GET conversations/{id}`. */
+export function storedConversation(value: unknown): StoredConversation {
+  return { ...summary(value), messages: list(object(value)['messages']).map(storedMessage) };
+}
+
+/** The answer of `POST preview`. */
+export function preview(value: unknown): Preview {
+  const json = object(value);
+  return {
+    items: list(json['items']).map(item => ({
+      ...contextItem(item),
+      tokens: number(object(item)['tokens']),
+      redacted: number(object(item)['redacted']),
+      text: text(object(item)['text'])
+    })),
+    left_out: list(json['left_out']).map(contextItem),
+    tokens: number(json['tokens']),
+    budget: number(json['budget'])
+  };
+}
+
+/** The default model of `GET models`; empty when no language model is connected. */
+export function defaultModel(value: unknown): string {
+  const name = text(object(value)['default']);
+  return name.startsWith('offline/') ? '' : name;
+}
+
+/** JSON text as a value; undefined when it is not JSON. */
+export function parse(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The fields of an error body besides the failure itself: the run that is in the way, the snapshot of a lost log. */
+export function refusal(body: unknown): { failure: Failure; run_id: string; snapshot: StoredMessage | null } {
+  const json = object(body);
+  const snapshot = json['snapshot'] ?? object(json['error'])['snapshot'];
+  return {
+    failure: failure(json['error']),
+    run_id: text(object(json['error'])['run_id']),
+    snapshot: snapshot ? storedMessage(snapshot) : null
+  };
+}

@@ -1,0 +1,140 @@
+/**
+ * What the user is at: the current notebook, its active cell, the selected text, and what its file does not have yet.
+ *
+ * The law: reading costs the notebook nothing and changes nothing in it; what goes with a question stays below the
+ * size the server takes.
+ */
+
+import type { ICellModel } from '@jupyterlab/cells';
+import type { IOutput } from '@jupyterlab/nbformat';
+import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import type { Subject } from '../chat/host';
+import type { NotebookFocus, UnsavedCell } from '../chat/protocol';
+import { Changes } from './changes';
+import { sendable } from './cut';
+
+/** Bytes of unsaved cells that may go with one question, and characters of a selection. */
+const MOST_BYTES = 7_500_000;
+const MOST_SELECTED = 20_000;
+
+export class Notebooks {
+  readonly #tracker: INotebookTracker;
+  readonly #changes = new WeakMap<NotebookPanel, Changes>();
+
+  constructor(tracker: INotebookTracker) {
+    this.#tracker = tracker;
+    tracker.forEach(panel => this.#changes.set(panel, new Changes(panel)));
+    tracker.widgetAdded.connect((_, panel) => {
+      this.#changes.set(panel, new Changes(panel));
+    });
+  }
+
+  subject(): Subject | null {
+    const panel = this.#tracker.currentWidget;
+    if (!panel) {
+      return null;
+    }
+    return {
+      name: panel.context.localPath.split('/').at(-1) ?? '',
+      cell: panel.content.activeCellIndex + 1,
+      selected: selection(panel).length
+    };
+  }
+
+  /** Calls back when another notebook or cell is current, or the text cursor moved there. */
+  onSubject(listener: () => void, signal: AbortSignal): void {
+    this.#tracker.currentChanged.connect(listener);
+    this.#tracker.activeCellChanged.connect(listener);
+    document.addEventListener('selectionchange', listener, { signal });
+    signal.addEventListener('abort', () => {
+      this.#tracker.currentChanged.disconnect(listener);
+      this.#tracker.activeCellChanged.disconnect(listener);
+    });
+  }
+
+  focus(): NotebookFocus | null {
+    const panel = this.#tracker.currentWidget;
+    const changes = panel && this.#changes.get(panel);
+    if (!panel || !changes) {
+      return null;
+    }
+    const active = panel.content.activeCell?.model.id;
+    const selected = selection(panel).slice(0, MOST_SELECTED);
+    const unsaved = unsavedCells(panel, changes, active);
+    return {
+      path: panel.context.localPath,
+      ...(active ? { cell_id: changes.handle(active) } : {}),
+      ...(selected.trim() ? { selection: selected } : {}),
+      ...(unsaved.length ? { unsaved } : {}),
+      ...(changes.reordered ? { order: cells(panel).map(cell => changes.handle(cell.id)) } : {})
+    };
+  }
+
+  /** Brings a cell of an open notebook into view; the first one when it has no such cell. */
+  async reveal(path: string, handle: string): Promise<void> {
+    const panel = this.#tracker.find(each => each.context.localPath === path);
+    if (!panel || !handle) {
+      return;
+    }
+    await panel.revealed;
+    const id = this.#changes.get(panel)?.local(handle) ?? handle;
+    const index = panel.content.widgets.findIndex(cell => cell.model.id === id);
+    if (index >= 0) {
+      panel.content.activeCellIndex = index;
+      await panel.content.scrollToItem(index, 'center');
+    }
+  }
+}
+
+function cells(panel: NotebookPanel): readonly ICellModel[] {
+  return Array.from(panel.content.model?.cells ?? []);
+}
+
+/** The text selected in the active cell's editor. */
+function selection(panel: NotebookPanel): string {
+  const editor = panel.content.activeCell?.editor;
+  if (!editor) {
+    return '';
+  }
+  const { start, end } = editor.getSelection();
+  const [from, to] = [editor.getOffsetAt(start), editor.getOffsetAt(end)];
+  return from === to ? '' : editor.model.sharedModel.getSource().slice(Math.min(from, to), Math.max(from, to));
+}
+
+function outputsOf(cell: ICellModel): readonly IOutput[] | undefined {
+  const json = cell.sharedModel.toJSON();
+  return json.cell_type === 'code' ? sendable(json['outputs'] as IOutput[]) : undefined;
+}
+
+function unsavedCell(cell: ICellModel, changes: Changes): UnsavedCell {
+  const outputs = changes.outputsDiffer(cell.id) ? outputsOf(cell) : undefined;
+  return {
+    id: changes.handle(cell.id),
+    cell_type: cell.type,
+    source: cell.sharedModel.getSource(),
+    ...(outputs ? { outputs } : {})
+  };
+}
+
+/** The active cell first, then in order, while they fit; one whose outputs do not fit goes without them. */
+function unsavedCells(panel: NotebookPanel, changes: Changes, active: string | undefined): UnsavedCell[] {
+  const changed = cells(panel).filter(cell => changes.differs(cell.id) || changes.outputsDiffer(cell.id));
+  const first = changed.toSorted((a, b) => Number(b.id === active) - Number(a.id === active));
+  const sent: UnsavedCell[] = [];
+  let room = MOST_BYTES;
+  for (const cell of first) {
+    const { outputs, ...bare } = unsavedCell(cell, changes);
+    const fitting = [outputs ? { ...bare, outputs } : bare, bare].find(each => bytes(each) <= room);
+    if (fitting) {
+      room -= bytes(fitting);
+      sent.push(fitting);
+    }
+  }
+  return sent;
+}
+
+const encoder = new TextEncoder();
+
+function bytes(cell: UnsavedCell): number {
+  return encoder.encode(JSON.stringify(cell)).length;
+}

@@ -1,0 +1,121 @@
+import type { Token } from 'marked';
+import { Lexer } from 'marked';
+import { expect, test } from 'vitest';
+import type { Parsed } from '../src/chat/markdown/blocks';
+import { advance, EMPTY } from '../src/chat/markdown/blocks';
+
+const SAMPLES = [
+  'One paragraph.',
+  'Two\n\nparagraphs, and\na line.\n',
+  '# Title\n\nText\n\n## Sub\nmore',
+  'Setext\n===\n\nSub\n---\n\nafter',
+  '- a\n- b\n\n- c\n  - d\n\n    para in d\n\nafter',
+  '1. one\n2. two\n   - nested\n\n3. three\n\n\ntext',
+  '- [x] done\n- [ ] open\n\nend',
+  '```python\nx = 1\n\n\ny = "```"\n```\n\nafter\n\n~~~\ntilde\n~~~\n',
+  'text\n```js\nunclosed\n\n# not a heading',
+  '| a | b |\n|---|:-:|\n| 1 | 2 |\n| 3 | 4 |\n\nafter the table',
+  'not | a table\nstill not\n\n| a |\n|---|\n',
+  '> quote\n> more\nlazy\n\n> > deep\n\nout',
+  '    indented code\n\n    more\n\ntext',
+  'para\n\n    code after\n\npara',
+  '<div>\nraw **html**\n\n</div>\n\n<!-- comment\n\nstill -->\n\nafter',
+  '***\n\n---\n\n- - -\n',
+  'a\\\nb  \nc\n\n\\*escaped\\* &amp; &lt; &#128512;',
+  'CRLF\r\n\r\nlines\r\n\r\n- a\r\n- b\r\n\r\n```\r\ncode\r\n```\r\n',
+  '**bold** *em* ~~del~~ `code` [link](https://example.org "t") ![i](https://x.y/z.png)',
+  'Über – größe 👩‍🔬 日本語\n\n数式 $x^2$\n\nعربي',
+  '1) a\n2) b\n\n* star\n\n+ plus\n',
+  '\n\n\nleading\n\n\n\ntrailing\n\n\n',
+  'a\n***\nb\n\nc\n- d\n\ne'
+];
+
+const REFERENCES = [
+  'See [one] and [two][b].\n\n[one]: https://one.example\n[b]: https://two.example "T"\n\nAgain [one].',
+  '[x]: https://x.example\n\nUse [x] here.\n\nAnd [x] there.\n\n- [x]\n'
+];
+
+function shape(parsed: Parsed): unknown[] {
+  return [...parsed.committed, ...parsed.tail].map(block => bare(block.token));
+}
+
+/** A token without what only says where the blank lines went. */
+function bare(token: Token): unknown {
+  return JSON.parse(
+    JSON.stringify(token, (key, value: unknown) => (key === 'raw' || key === 'escaped' ? undefined : value))
+  );
+}
+
+function full(text: string): unknown[] {
+  const tokens = new Lexer({ gfm: true, breaks: true }).lex(text);
+  return tokens.filter(token => token.type !== 'space' && token.type !== 'def').map(bare);
+}
+
+test.each(SAMPLES)('%j: after every prefix the blocks are those of a full parse', sample => {
+  for (const size of [1, 2, 7]) {
+    let parsed = EMPTY;
+    for (let end = size; end < sample.length + size; end += size) {
+      const prefix = sample.slice(0, end);
+      parsed = advance(parsed, prefix, false);
+      expect(shape(parsed)).toEqual(full(prefix.endsWith('\r') ? prefix.slice(0, -1) : prefix));
+    }
+  }
+});
+
+test.each([...SAMPLES, ...REFERENCES])('%j: wherever the stream is split, the end is a full parse', sample => {
+  for (let split = 0; split <= sample.length; split++) {
+    const first = advance(EMPTY, sample.slice(0, split), false);
+    expect(shape(advance(advance(first, sample, false), sample, true))).toEqual(full(sample));
+  }
+});
+
+test('all samples one after the other stream to a full parse', () => {
+  const text = [...SAMPLES.filter(sample => !sample.includes('unclosed')), ...REFERENCES].join('\n\n');
+  let parsed = EMPTY;
+  for (let end = 0; end < text.length; end += 11) {
+    parsed = advance(parsed, text.slice(0, end), false);
+  }
+  expect(shape(advance(parsed, text, true))).toEqual(full(text));
+});
+
+test('a committed block keeps its identity to the end', () => {
+  const text = 'First paragraph.\n\nSecond one.\n\n- a\n- b\n\nFourth.\n\nFifth.';
+  let parsed = EMPTY;
+  const first = new Map<number, unknown>();
+  for (let end = 1; end <= text.length; end++) {
+    parsed = advance(parsed, text.slice(0, end), false);
+    parsed.committed.forEach((block, index) => {
+      expect(block).toBe(first.get(index) ?? block);
+      first.set(index, block);
+    });
+  }
+  const whole = advance(parsed, text, true);
+  expect(first.size).toBe(3);
+  first.forEach((block, index) => {
+    expect(whole.committed[index]).toBe(block);
+  });
+});
+
+test('only the tail is lexed: what is covered grows with the text', () => {
+  const text = 'A paragraph of some length.\n\n'.repeat(200);
+  expect(text.length - advance(advance(EMPTY, text, false), `${text}x`, false).covered).toBeLessThan(100);
+});
+
+test('another text starts anew', () => {
+  expect(shape(advance(advance(EMPTY, 'one\n\ntwo', false), 'other', false))).toEqual(full('other'));
+});
+
+test.each([
+  ['quotes', '>'.repeat(20_000)],
+  ['lists', Array.from({ length: 200 }, (_, depth) => `${'  '.repeat(depth)}- a`).join('\n')],
+  ['brackets', '['.repeat(50_000)],
+  ['emphasis', '*a **b '.repeat(7_000)],
+  ['underscores', 'a_'.repeat(25_000)],
+  ['backticks', '`'.repeat(50_000)],
+  ['links', '[a]('.repeat(12_000)],
+  ['angles', '<a '.repeat(16_000)],
+  ['pipes', '|'.repeat(50_000)]
+])('50 kB of nothing but %s are read, with every character kept', (_, text) => {
+  const parsed = advance(advance(EMPTY, text, false), text, true);
+  expect(parsed.committed.length).toBeGreaterThan(0);
+});

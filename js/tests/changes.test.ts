@@ -1,0 +1,145 @@
+import type { NotebookPanel } from '@jupyterlab/notebook';
+import { Signal } from '@lumino/signaling';
+import { expect, test } from 'vitest';
+import { Changes } from '../src/lab/changes';
+
+class Cell {
+  readonly contentChanged = new Signal<this, undefined>(this);
+  readonly outputs = { changed: new Signal<this, undefined>(this) };
+
+  constructor(
+    readonly id: string,
+    readonly type = 'code'
+  ) {}
+
+  edit(): void {
+    this.contentChanged.emit(undefined);
+  }
+
+  run(): void {
+    this.outputs.changed.emit(undefined);
+    this.contentChanged.emit(undefined);
+  }
+}
+
+/** What `Changes` listens to of a notebook, with JupyterLab's own signals. */
+class Notebook {
+  readonly disposed = new Signal<this, undefined>(this);
+  readonly isDisposed = false;
+  readonly cells: Cell[];
+  readonly cellsChanged = new Signal<this, { newValues: Cell[] }>(this);
+  readonly stateChanged = new Signal<this, { name: string; newValue: unknown }>(this);
+  readonly saveState = new Signal<this, string>(this);
+  dirty = false;
+
+  constructor(
+    readonly nbformatMinor: number,
+    readonly isReady: boolean,
+    ...ids: string[]
+  ) {
+    this.cells = ids.map(id => new Cell(id));
+  }
+
+  get panel(): NotebookPanel {
+    const cells = Object.assign(this.cells, { changed: this.cellsChanged });
+    const model = {
+      cells,
+      nbformat: 4,
+      nbformatMinor: this.nbformatMinor,
+      dirty: this.dirty,
+      stateChanged: this.stateChanged
+    };
+    const context = { ready: Promise.resolve(), isReady: this.isReady, model, saveState: this.saveState };
+    return Object.assign(this, { content: { model }, context }) as unknown as NotebookPanel;
+  }
+
+  cell(index: number): Cell {
+    const cell = this.cells[index];
+    if (!cell) {
+      throw new Error(`no cell ${index}`);
+    }
+    return cell;
+  }
+
+  clean(): void {
+    this.stateChanged.emit({ name: 'dirty', newValue: false });
+  }
+}
+
+async function watched(notebook: Notebook): Promise<Changes> {
+  const changes = new Changes(notebook.panel);
+  await Promise.resolve();
+  return changes;
+}
+
+const differing = (changes: Changes, notebook: Notebook): string[] =>
+  notebook.cells.map(cell => cell.id).filter(id => changes.differs(id));
+
+test('only what changed differs, and outputs only when they did', async () => {
+  const notebook = new Notebook(5, false, 'a', 'b', 'c');
+  const changes = await watched(notebook);
+  expect(differing(changes, notebook)).toEqual([]);
+  notebook.cell(0).edit();
+  notebook.cell(1).run();
+  expect(differing(changes, notebook)).toEqual(['a', 'b']);
+  expect([changes.outputsDiffer('a'), changes.outputsDiffer('b'), changes.reordered]).toEqual([false, true, false]);
+});
+
+test('a save makes all the same again, except what changed while it was under way', async () => {
+  const notebook = new Notebook(5, false, 'a', 'b');
+  const changes = await watched(notebook);
+  notebook.cell(0).edit();
+  notebook.saveState.emit('started');
+  expect(differing(changes, notebook)).toEqual(['a']);
+  notebook.cell(1).edit();
+  notebook.clean();
+  notebook.saveState.emit('completed');
+  expect(differing(changes, notebook)).toEqual(['b']);
+});
+
+test('a failed save forgets nothing', async () => {
+  const notebook = new Notebook(5, false, 'a', 'b');
+  const changes = await watched(notebook);
+  notebook.cell(0).run();
+  notebook.saveState.emit('started');
+  notebook.cell(1).edit();
+  notebook.saveState.emit('failed');
+  expect(differing(changes, notebook)).toEqual(['a', 'b']);
+  expect(changes.outputsDiffer('a')).toBe(true);
+});
+
+test('a revert makes all the same again', async () => {
+  const notebook = new Notebook(5, false, 'a');
+  const changes = await watched(notebook);
+  notebook.cell(0).edit();
+  notebook.clean();
+  expect(differing(changes, notebook)).toEqual([]);
+});
+
+test('a new cell differs and is watched', async () => {
+  const notebook = new Notebook(5, false, 'a');
+  const changes = await watched(notebook);
+  notebook.cells.push(new Cell('new', 'markdown'));
+  notebook.cellsChanged.emit({ newValues: [notebook.cell(1)] });
+  expect([changes.reordered, changes.differs('new')]).toEqual([true, true]);
+  notebook.saveState.emit('started');
+  notebook.saveState.emit('completed');
+  expect([changes.reordered, changes.differs('new')]).toEqual([false, false]);
+  notebook.cell(1).edit();
+  expect(changes.differs('new')).toBe(true);
+});
+
+test('a notebook met open and dirty differs whole; one seen loading does not, though its metadata made it dirty', async () => {
+  const [met, loaded] = [new Notebook(5, true, 'a', 'b'), new Notebook(5, false, 'a', 'b')];
+  met.dirty = loaded.dirty = true;
+  const [one, other] = [await watched(met), await watched(loaded)];
+  expect([differing(one, met), one.reordered]).toEqual([['a', 'b'], true]);
+  expect([differing(other, loaded), other.reordered]).toEqual([[], false]);
+});
+
+test('cells of a file without ids are known by their places in the file', async () => {
+  const notebook = new Notebook(4, false, 'x', 'y');
+  const changes = await watched(notebook);
+  expect([changes.handle('x'), changes.handle('y'), changes.handle('new')]).toEqual(['#0', '#1', 'new']);
+  expect([changes.local('#1'), changes.local('y')]).toEqual(['y', 'y']);
+});
