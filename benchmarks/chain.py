@@ -13,6 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import nbformat
@@ -24,6 +25,8 @@ from jupyter_assistant.sse import Decoder
 
 TOKENS = 100_000
 STREAMS = 200
+RATE = 20
+PACED_TOKENS = 200
 
 
 class Client:
@@ -81,7 +84,7 @@ async def share_of_first_token(client: Client, path: str, runs: int) -> list[flo
 
 
 async def large(client: Client, file: Path) -> None:
-    """A question about 1 000 cells with 100 MB of outputs: cold (the file has just changed) and warm; the loop meanwhile."""
+    """A question about 1 000 cells with 100 MB of outputs: cold (the file has just changed), warm, and the loop."""
     cold, warm, lags, warm_lags = [], [], [], []
     for _ in range(5):
         os.utime(file)
@@ -118,33 +121,53 @@ async def throughput(client: Client) -> None:
     show("wire bytes over text bytes", ratio, "x", 3)
 
 
+async def paced(url: str, body: dict[str, Any], headers: dict[str, str], marker: bytes) -> list[float]:
+    """How late each token of a paced stream is beside the earliest of its stream, in milliseconds; a bare client."""
+    parts = urlsplit(url)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
+    payload = json.dumps(body).encode()
+    lines = [f"POST {parts.path} HTTP/1.1", f"Host: {parts.netloc}", "Content-Type: application/json"]
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    writer.write("\r\n".join([*lines, f"Content-Length: {len(payload)}", "", ""]).encode() + payload)
+    arrivals: list[float] = []
+    while len(arrivals) < PACED_TOKENS and (data := await reader.read(65_536)):
+        arrivals += [time.perf_counter()] * data.count(marker)
+    writer.close()
+    offsets = [arrived - number / RATE for number, arrived in enumerate(arrivals)]
+    return [1000 * (offset - min(offsets)) for offset in offsets]
+
+
+async def at_once(url: str, body: dict[str, Any], headers: dict[str, str], marker: bytes) -> float:
+    """The 99th percentile over 200 streams that begin within two seconds."""
+
+    async def one(number: int) -> list[float]:
+        await asyncio.sleep(2 * number / STREAMS)
+        return await paced(url, body, headers, marker)
+
+    late = sorted(x for stream in await asyncio.gather(*map(one, range(STREAMS))) for x in stream)
+    if len(late) < STREAMS * PACED_TOKENS * 0.9:
+        raise RuntimeError(f"only {len(late)} tokens came")
+    return late[int(len(late) * 0.99)]
+
+
 async def many(client: Client) -> None:
-    """200 streams of 20 tokens a second: how late a token is beside its pace, and the memory of a stream."""
-    pace, count = 0.05, 100
-    memory = client.server.resident_mb()
-    late: list[float] = []
-
-    async def one() -> None:
-        await asyncio.sleep(0)
-        body = {"question": "go", "model": f"paced-{count}-20"}
-        decoder, start, seen = Decoder(), 0.0, 0
-        url = f"{client.server.url}assistant/chat/stream"
-        async with client.http.stream("POST", url, json=body, headers=client.headers) as response:
-            async for chunk in response.aiter_raw():
-                now = time.perf_counter()
-                for event in decoder.feed(chunk):
-                    if event.event == "token":
-                        start = start or now
-                        late.append(1000 * (now - start - seen * pace))
-                        seen += 1
-
-    streams = [asyncio.create_task(one()) for _ in range(STREAMS)]
-    await asyncio.sleep(4)
-    added = client.server.resident_mb() - memory
-    await asyncio.gather(*streams)
-    late.sort()
-    show("200 paced streams, added delay, p99", [late[int(len(late) * 0.99)]], "ms", 100)
-    show("200 paced streams, memory a stream", [1000 * added / STREAMS], "kB", 150)
+    """200 streams of 20 tokens a second, through the server and straight from the gateway: p99, memory, CPU."""
+    model, added, memory, cpu = f"paced-{PACED_TOKENS}-{RATE}", [], [], []
+    for _ in range(3):
+        asked = {"model": model, "stream": True, "messages": [{"role": "user", "content": "go"}]}
+        direct = await at_once(f"{client.gateway}/chat/completions", asked, {}, b'"content"')
+        before, used = client.server.resident_mb(), client.server.cpu()
+        body = {"question": "go", "model": model}
+        streams = asyncio.create_task(
+            at_once(f"{client.server.url}assistant/chat/stream", body, client.headers, b"event: token")
+        )
+        await asyncio.sleep(PACED_TOKENS / RATE)
+        memory.append(1000 * (client.server.resident_mb() - before) / STREAMS)
+        added.append(await streams - direct)
+        cpu.append(1e6 * (client.server.cpu() - used) / (STREAMS * PACED_TOKENS))
+    show("200 paced streams, p99 of the delay, less the gateway's own", added, "ms", 100)
+    show("200 paced streams, memory a stream", memory, "kB", 150)
+    show("200 paced streams, server CPU a token", cpu, "us")
 
 
 async def measure(server: Server, gateway: str, folder: Path) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TOKEN = "bench"  # noqa: S105
+TOKEN = "bench"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -45,7 +45,9 @@ def free_port() -> int:
 
 
 @contextmanager
-def jupyter_server(folder: Path, *, extensions: dict[str, bool], environ: dict[str, str], ready: str) -> Iterator[Server]:
+def jupyter_server(
+    folder: Path, *, extensions: dict[str, bool], environ: dict[str, str], ready: str
+) -> Iterator[Server]:
     """A Jupyter server with exactly these extensions, until ``ready`` (a path) answers."""
     port = free_port()
     config = folder / "config.json"

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import secrets
 import time
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from . import context
@@ -37,6 +39,7 @@ from .notebooks.cells import Snapshot, overlay
 from .runs import Encode, Entry, Finished, Run, Runs, end_state
 
 CHECKPOINT_SECONDS = 1.0
+LARGE_CELLS = 100
 
 
 class Limits(Protocol):
@@ -47,6 +50,19 @@ class Limits(Protocol):
 
     def secrets(self) -> tuple[str, ...]:
         """Values that must never leave."""
+
+    def thinks(self, model: str) -> bool:
+        """Whether a model may reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A question that is to be answered: what was said before, a title that is new, what the user should know."""
+
+    question: Question
+    history: list[Message]
+    title: str | None = None
+    notice: str | None = None
 
 
 class Assistant:
@@ -105,8 +121,8 @@ class Assistant:
             message_id=begun.message_id,
             question=question.question,
         )
-        title = begun.title if begun.title_is_new else None
-        self.runs.start(run, self._work(run, question, history, title))
+        accepted = Accepted(question, history, title=begun.title if begun.title_is_new else None)
+        self.runs.start(run, self._work(run, accepted))
         return run
 
     async def run(self, owner: str, run_id: str) -> Run | Finished:
@@ -146,7 +162,7 @@ class Assistant:
         """The exact request that would be sent for this question, item by item; nothing is sent."""
         history = await self._history(question, owner)
         snapshot = await self._snapshot(question.notebook)
-        given = self._given(question, snapshot, history, question.model or self._settings.value("model"))
+        given = await self._given(question, snapshot, history, question.model or self._settings.value("model"))
         return {
             "items": given.items(),
             "left_out": list(given.left_out),
@@ -161,8 +177,8 @@ class Assistant:
         conversation_id = question.conversation_id or secrets.token_hex(16)
         self.runs.refuse_if_busy(conversation_id)
         run = Run(run_id, conversation_id, owner, self._encode, question=question.question)
-        notice = f"This conversation cannot be saved: {error.text}"
-        self.runs.start(run, self._work(run, question, history, None, notice))
+        accepted = Accepted(question, history, notice=f"This conversation cannot be saved: {error.text}")
+        self.runs.start(run, self._work(run, accepted))
         return run
 
     async def _history(self, question: Question, owner: str) -> list[Message]:
@@ -178,24 +194,21 @@ class Assistant:
             ]
             return said[-self._max_messages :]
 
-    async def _work(
-        self, run: Run, question: Question, history: list[Message], title: str | None, notice: str | None = None
-    ) -> None:
+    async def _work(self, run: Run, accepted: Accepted) -> None:
         """A run from its first event to its last; also when it fails or is cancelled."""
-        keeper = None if notice else asyncio.create_task(self._keep(run))
+        keeper = None if accepted.notice else asyncio.create_task(self._keep(run))
         reason: Reason = "error"
         started = time.monotonic()
         try:
-            reason = await self._answer(run, question, history, title, notice)
+            reason = await self._answer(run, accepted)
         except asyncio.CancelledError:
             reason = self.runs.stop_reason(run)
         except AssistantError as error:
-            self._fail(run, question, Failed(error.code, error.text, error.hint, error.retry_after))
+            self._fail(run, accepted, Failed(error.code, error.text, error.hint, error.retry_after))
         except Exception:
             self._log.exception("Jupyter Assistant: run %s failed", run.id)
-            self._fail(
-                run, question, Failed("internal", "The assistant failed.", "See the server's log, then ask again.")
-            )
+            failed = Failed("internal", "The assistant failed.", "See the server's log, then ask again.")
+            self._fail(run, accepted, failed)
         finally:
             run.seal(reason)
             await _uncancelled(self._end(run, keeper, end_state(reason)))
@@ -203,19 +216,18 @@ class Assistant:
         seconds = time.monotonic() - started
         self._log.info("Jupyter Assistant: run %s ended: %s, %.1f s, %d events", run.id, reason, seconds, run.last)
 
-    async def _answer(
-        self, run: Run, question: Question, history: list[Message], title: str | None, notice: str | None
-    ) -> Reason:
+    async def _answer(self, run: Run, accepted: Accepted) -> Reason:
+        question = accepted.question
         model = await self.models.resolve(question.model or self._settings.value("model") or None)
         run.emit(RunStarted(run.id, run.conversation_id, model.name))
-        if notice:
-            run.emit(Status(notice))
-        if title:
-            run.emit(Title(title))
+        if accepted.notice:
+            run.emit(Status(accepted.notice))
+        if accepted.title:
+            run.emit(Title(accepted.title))
         if question.notebook is not None:
             run.emit(Status(f"Reading {question.notebook.path.rpartition('/')[2]}…"))
         snapshot = await self._snapshot(question.notebook)
-        given = self._given(question, snapshot, history, model.name)
+        given = await self._given(question, snapshot, accepted.history, model.name)
         run.emit(given.context_event())
         return await self._stream(run, model, given.messages)
 
@@ -230,9 +242,10 @@ class Assistant:
                 run.emit(event)
         raise RuntimeError("the model's stream ended without Finish")
 
-    def _fail(self, run: Run, question: Question, failed: Failed) -> None:
+    def _fail(self, run: Run, accepted: Accepted, failed: Failed) -> None:
         if run.last == 0:  # ``run`` is always first, also when no model could be had
-            run.emit(RunStarted(run.id, run.conversation_id, question.model or self._settings.value("model")))
+            wanted = accepted.question.model or self._settings.value("model")
+            run.emit(RunStarted(run.id, run.conversation_id, wanted))
         run.emit(failed)
 
     async def _snapshot(self, focus: NotebookFocus | None) -> Snapshot | None:
@@ -242,24 +255,23 @@ class Assistant:
         document = await self.notebooks.open(focus.path)
         return overlay(await document.read(), focus)
 
-    def _given(
+    async def _given(
         self, question: Question, snapshot: Snapshot | None, history: list[Message], model: str
     ) -> context.Given:
-        return context.build(
+        """What the model is given; of a large notebook chosen in a thread, so that the loop goes on."""
+        build = functools.partial(
+            context.build,
             question.question,
             snapshot=snapshot,
             focus=question.notebook,
             history=history,
-            budget=self._budget(model),
+            budget=self.models.budget(model or None, self._settings.value("context_tokens")),
             instructions=self._settings.value("instructions"),
             redact=context.Redactor(self._settings.secrets()),
+            think=self._settings.thinks(model.partition("/")[2] or model),
         )
-
-    def _budget(self, model: str) -> int:
-        """Tokens for the question and its context; a quarter of a known context window stays for the answer."""
-        window = self.models.context_tokens(model)
-        budget: int = self._settings.value("context_tokens")
-        return min(budget, window * 3 // 4) if window else budget
+        large = snapshot is not None and len(snapshot.cells) > LARGE_CELLS
+        return await asyncio.to_thread(build) if large else build()
 
     async def _keep(self, run: Run) -> None:
         """Write what has come since, about once a second, while there is something; never per token."""

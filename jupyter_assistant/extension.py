@@ -97,7 +97,7 @@ class AssistantExtension(ExtensionApp):
                 _providers(settings),
                 client,
                 default_model=settings.value("model") or None,
-                options=lambda model: Options(settings.value("max_tokens") or None, not settings.thinks(model)),
+                options=lambda _: Options(settings.value("max_tokens") or None),
             ),
             notebooks=Notebooks(server.contents_manager, root_dir=Path(server.root_dir), log=self.log),
             conversations=Conversations(

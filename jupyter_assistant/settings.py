@@ -55,8 +55,8 @@ class JupyterAssistant(LoggingConfigurable):
         help="Base URL of an OpenAI-compatible endpoint, as a rule ending in /v1. Default: $JUPYTER_ASSISTANT_BASE_URL."
     ).tag(config=True, user=True)
     api_key = Unicode(
-        help="Key for base_url. No configuration file takes it, since Jupyter logs those: $JUPYTER_ASSISTANT_API_KEY is "
-        "read once and taken out of the environment."
+        help="Key for base_url. No configuration file takes it, since Jupyter logs those: $JUPYTER_ASSISTANT_API_KEY "
+        "is read once and taken out of the environment."
     ).tag(user=True, secret=True)
     model = Unicode(
         help="Model to use when a question names none, as provider/model or as the endpoint names it. "

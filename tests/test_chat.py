@@ -100,6 +100,14 @@ async def test_preview_shows_exactly_what_is_sent(server: Server, gateway: Gatew
     assert all(item["chars"] == len(item["text"]) for item in preview["items"])
 
 
+async def test_a_model_that_shall_not_think_is_asked_so_and_preview_shows_it(server: Server, gateway: Gateway) -> None:
+    await server.client.patch("settings", json={"no_think": ["mark*"]})
+    preview = (await server.client.post("preview", json={"question": "hi"})).json()
+    await server.ask("hi")
+    assert gateway.requests[-1].json["messages"][0]["content"].startswith("/no_think\n")
+    assert preview["items"][0]["text"] == gateway.requests[-1].json["messages"][0]["content"]
+
+
 async def test_the_next_question_knows_the_first(server: Server, gateway: Gateway) -> None:
     found = await server.ask("Remember the word marmalade.")
     await server.ask("Which word?", conversation_id=first(found, "run")["conversation_id"])

@@ -84,14 +84,6 @@ def test_the_limit_has_the_name_the_model_wants(model: str, name: str) -> None:
     assert {key: value for key, value in sent.items() if key.startswith("max_")} == {name: 50}
 
 
-def test_no_think_is_the_first_line_of_the_instructions() -> None:
-    sent = request(QUESTION, "qwen3", Options(no_think=True))
-    assert sent["messages"][0] == {"role": "system", "content": "/no_think\nBe brief."}
-    alone = request(QUESTION[1:], "qwen3", Options(no_think=True))
-    assert [message["role"] for message in alone["messages"]] == ["system", "user"]
-    assert alone["messages"][0]["content"] == "/no_think"
-
-
 def test_what_a_gateway_has_refused_is_left_out() -> None:
     sent = request(QUESTION, "m", Options(max_tokens=50), frozenset({"stream_options", "max_tokens"}))
     assert "stream_options" not in sent

@@ -48,10 +48,17 @@ class Given:
     """
 
     messages: tuple[Message, ...]
-    left_out: tuple[Json, ...]
     tokens: int
     budget: int
     marks: tuple[Mark, ...] = field(repr=False)
+    dropped: tuple[Json, ...] = ()
+    unread: tuple[Cell, ...] = field(repr=False, default=())
+    path: str = ""
+
+    @property
+    def left_out(self) -> tuple[Json, ...]:
+        """What did not fit; worked out when asked for, since every question would pay for it."""
+        return (*self.dropped, *(_left_out(cell, self.path) for cell in self.unread))
 
     def items(self) -> list[Json]:
         """Everything that is sent, in order (``POST preview``). A message's items end with its own text (of the kind
@@ -92,7 +99,9 @@ def build(
     room -= estimate_tokens(system) - FLOOR_TOKENS
     earlier, earlier_marks, forgotten = _history(history, redact, room // 3 if snapshot else room)
     room -= sum(_cost(message.text) for message in earlier)
-    items, unread = _Selection(asked, snapshot, focus, redact, room).taken() if snapshot else ((), ())
+    selection = _Selection(asked, snapshot, focus, redact, room) if snapshot else None
+    items = selection.taken() if selection else ()
+    dropped, unread = (selection.dropped(items), selection.unread()) if selection else ((), ())
     messages = (Message("system", system), *earlier, Message("user", asked, items))
     marks = (system_mark, *earlier_marks, Mark("question", "question", redacted=asked_redacted))
     tokens = sum(
@@ -100,7 +109,8 @@ def build(
         for message in messages
         for text in (*(item.text for item in message.context), message.text)
     )
-    return Given(messages, (*forgotten, *unread), tokens, budget, marks)
+    path = snapshot.path if snapshot else ""
+    return Given(messages, tokens, budget, marks, (*forgotten, *dropped), unread, path)
 
 
 def _listed(message: Message, mark: Mark) -> list[Json]:
@@ -176,9 +186,9 @@ class _Selection:
         self._active = _active(snapshot, focus)
         self._failing = [at for at, cell in enumerate(snapshot.cells) if error_of(cell)]
 
-    def taken(self) -> tuple[tuple[ContextItem, ...], tuple[Json, ...]]:
-        """The items (outline, cells in the notebook's order, selection) and what was left out."""
-        cells, context = self._snapshot.cells, self._room
+    def taken(self) -> tuple[ContextItem, ...]:
+        """The items: outline, cells in the notebook's order, selection."""
+        context = self._room
         outline = outline_item(self._snapshot, self._active, self._redact, min(context // 5, _OUTLINE_MOST))
         for_coverage = min(_COVERAGE_MOST, context // 10)
         if outline:
@@ -193,9 +203,11 @@ class _Selection:
         if outline:
             outline = coverage(outline, self._snapshot, self._items, for_coverage)
         order = [outline, *(self._items[position] for position in sorted(self._items)), selection]
-        unread = tuple(_left_out(cell, self._snapshot) for at, cell in enumerate(cells) if at not in self._items)
-        dropped = self._selection_left_out() if selection is None else ()
-        return tuple(item for item in order if item), (*dropped, *unread)
+        return tuple(item for item in order if item)
+
+    def unread(self) -> tuple[Cell, ...]:
+        """The cells that were not taken."""
+        return tuple(cell for at, cell in enumerate(self._snapshot.cells) if at not in self._items)
 
     def _first(self, context: int) -> list[tuple[int, int]]:
         """(position, most tokens) of the cells that go first: the active one, those that failed, its neighbours."""
@@ -237,9 +249,10 @@ class _Selection:
             self._room -= _cost(item.text)
         return item
 
-    def _selection_left_out(self) -> tuple[Json, ...]:
+    def dropped(self, items: Sequence[ContextItem]) -> tuple[Json, ...]:
+        """The selection, when it is not among the items."""
         selection = self._focus.selection if self._focus else ""
-        if not selection.strip():
+        if not selection.strip() or any(item.kind == "selection" for item in items):
             return ()
         return ({"kind": "selection", "label": "selection", "path": self._snapshot.path, **_size(selection)},)
 
@@ -251,14 +264,14 @@ def _active(snapshot: Snapshot, focus: NotebookFocus | None) -> int | None:
     return next((at for at, cell in enumerate(snapshot.cells) if cell.id == focus.cell_id), None)
 
 
-def _left_out(cell: Cell, snapshot: Snapshot) -> Json:
+def _left_out(cell: Cell, path: str) -> Json:
     chars = len(cell.source) + sum(len(output.text) for output in cell.outputs)
     tokens = estimate_tokens(cell.source) + sum(estimate_tokens(output.text) for output in cell.outputs)
     kind = "error" if error_of(cell) else "cell"
     return {
         "kind": kind,
         "label": number(cell),
-        "path": snapshot.path,
+        "path": path,
         "cell_id": cell.id,
         "chars": chars,
         "tokens": tokens,

@@ -33,7 +33,8 @@ _NO_CHAT = frozenset({"embedding", "embeddings", "audio", "image", "video", "mod
 
 def request(messages: Sequence[Message], model: str, options: Options, without: frozenset[str] = frozenset()) -> Json:
     """The body of a streamed chat completion; ``without`` names what this gateway has refused before."""
-    body: Json = {"model": model, "messages": _messages(messages, options.no_think), "stream": True}
+    said = [{"role": message.role, "content": message.rendered()} for message in messages]
+    body: Json = {"model": model, "messages": said, "stream": True}
     if STREAM_OPTIONS not in without:
         body[STREAM_OPTIONS] = {"include_usage": True}
     if options.max_tokens:
@@ -55,15 +56,6 @@ def amended(sent: Mapping[str, Any], without: frozenset[str], refusal: Refusal) 
         return without | {MAX_TOKENS}
     named = STREAM_OPTIONS in said or "include_usage" in said or not said.strip()
     return without | {STREAM_OPTIONS} if named and STREAM_OPTIONS not in without else None
-
-
-def _messages(messages: Sequence[Message], no_think: bool) -> list[Json]:
-    found = [{"role": message.role, "content": message.rendered()} for message in messages]
-    if not no_think:
-        return found
-    if found and found[0]["role"] == "system":
-        return [{"role": "system", "content": f"/no_think\n{found[0]['content']}"}, *found[1:]]
-    return [{"role": "system", "content": "/no_think"}, *found]
 
 
 class Answer:

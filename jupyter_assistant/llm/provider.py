@@ -103,10 +103,9 @@ class Provider:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a model is asked: the longest answer in tokens (None leaves it to the endpoint), and without reasoning."""
+    """How a model is asked: the longest answer in tokens; None leaves it to the endpoint."""
 
     max_tokens: int | None = None
-    no_think: bool = False
 
 
 LOCAL_SERVERS: tuple[Provider, ...] = (

@@ -51,7 +51,7 @@ class Fields:
 
     def text(self, field: str, limit: int, *, least: int = 0) -> str | None:
         """A string of ``least`` to ``limit`` characters; None when it is absent or null."""
-        value = self._values.pop(field, None)
+        value: object = self._values.pop(field, None)
         if value is None:
             return None
         if not isinstance(value, str):

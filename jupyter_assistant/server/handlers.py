@@ -18,7 +18,7 @@ from jupyter_server.auth.decorator import authorized
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
-from tornado.iostream import StreamClosedError
+from tornado.iostream import IOStream, StreamClosedError
 
 from .. import sse
 from .._version import __version__
@@ -176,6 +176,8 @@ class StreamHandler(AssistantHandler):
         """Send the events after ``after`` until ``done``, with a comment at once and by the clock."""
         run.entries(after)  # raises Gone while the status can still be set
         self._reader = asyncio.current_task()
+        if self._connection is not None:
+            self._connection.set_nodelay(True)  # or the first event waits for the comment's acknowledgement
         self.set_status(200)
         self.set_header("Content-Type", "text/event-stream; charset=utf-8")
         self.set_header("Cache-Control", "no-cache, no-transform")
@@ -211,10 +213,14 @@ class StreamHandler(AssistantHandler):
 
     def _drop(self) -> None:
         """End a reader who went or does not read; the run goes on and he can resume."""
-        stream = getattr(self.request.connection, "stream", None)
-        if stream is not None:
-            stream.close()
+        if self._connection is not None:
+            self._connection.close()
         self.finish()
+
+    @property
+    def _connection(self) -> IOStream | None:
+        """The socket's stream; a connection that is gone has none."""
+        return getattr(self.request.connection, "stream", None)
 
     def on_connection_close(self) -> None:
         """The reader went: stop reading for him."""

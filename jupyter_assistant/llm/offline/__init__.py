@@ -7,7 +7,7 @@ it does not know, and says in each answer that no language model is connected.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, Sequence
 
 from ...messages import Finish, Message, ModelEvent, Sources, Token
 from .evidence import Cited, GivenCell, cells_of, gathered, given_cell, question_of, sources
@@ -26,7 +26,7 @@ class Offline:
 
     name = "offline/responder"
 
-    async def stream(self, messages: Sequence[Message]) -> AsyncIterator[ModelEvent]:
+    async def stream(self, messages: Sequence[Message]) -> AsyncGenerator[ModelEvent, None]:
         """The answer as it is worked out, line by line; then the cells it cites, and ``Finish``."""
         evidence = gathered(messages, await _read(question_of(messages)))
         cited: list[Cited] = []
