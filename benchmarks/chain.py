@@ -130,8 +130,10 @@ async def paced(url: str, body: dict[str, Any], headers: dict[str, str], marker:
     lines += [f"{name}: {value}" for name, value in headers.items()]
     writer.write("\r\n".join([*lines, f"Content-Length: {len(payload)}", "", ""]).encode() + payload)
     arrivals: list[float] = []
-    while len(arrivals) < PACED_TOKENS and (data := await reader.read(65_536)):
+    while data := await reader.read(65_536):
         arrivals += [time.perf_counter()] * data.count(marker)
+        if b"[DONE]" in data or b"event: done" in data:
+            break
     writer.close()
     offsets = [arrived - number / RATE for number, arrived in enumerate(arrivals)]
     return [1000 * (offset - min(offsets)) for offset in offsets]
