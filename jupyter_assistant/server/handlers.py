@@ -209,7 +209,9 @@ class StreamHandler(AssistantHandler):
 
     async def _write(self, data: bytes, seconds: float) -> None:
         self.write(data)
-        await asyncio.wait_for(self.flush(), seconds)
+        flushed = self.flush()
+        if self._connection is None or self._connection.writing():  # else the socket has taken it all
+            await asyncio.wait_for(flushed, seconds)
 
     def _drop(self) -> None:
         """End a reader who went or does not read; the run goes on and he can resume."""
