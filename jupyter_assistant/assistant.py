@@ -40,6 +40,7 @@ from .runs import Encode, Entry, Finished, Run, Runs, end_state
 
 CHECKPOINT_SECONDS = 1.0
 LARGE_CELLS = 100
+LARGE_CHARS = 200_000
 
 
 class Limits(Protocol):
@@ -98,6 +99,8 @@ class Assistant:
 
         Raises NotFound (conversation), ConversationBusy.
         """
+        if known := self.runs.of_request(owner, question.request_id):
+            return known
         history = await self._history(question, owner)
         run_id = secrets.token_hex(16)
         try:
@@ -120,6 +123,7 @@ class Assistant:
             self._encode,
             message_id=begun.message_id,
             question=question.question,
+            request_id=question.request_id,
         )
         accepted = Accepted(question, history, title=begun.title if begun.title_is_new else None)
         self.runs.start(run, self._work(run, accepted))
@@ -142,9 +146,9 @@ class Assistant:
             await self.runs.stop(run)
 
     async def conversation(self, owner: str, conversation_id: str) -> Json:
-        """A conversation with its messages; the one being answered as far as it has come. Raises NotFound."""
+        """A conversation with its messages; what memory holds of them is never behind the store. Raises NotFound."""
         found = await self.conversations.get(owner, conversation_id)
-        live = {run.id: run.snapshot() for run in self.runs.of_conversation(conversation_id) if not run.ended}
+        live = {run.id: run.snapshot() for run in self.runs.of_conversation(conversation_id) if run.owner == owner}
         found["messages"] = [
             {**message, **live[message["run_id"]], "id": message["id"]}
             if message["role"] == "assistant" and message["run_id"] in live
@@ -157,12 +161,14 @@ class Assistant:
         """Delete a conversation for good. Raises NotFound, ConversationBusy while it is being answered."""
         self.runs.refuse_if_busy(conversation_id)
         await self.conversations.delete(owner, conversation_id)
+        self.runs.forget(conversation_id)
 
     async def preview(self, question: Question, owner: str) -> Json:
         """The exact request that would be sent for this question, item by item; nothing is sent."""
         history = await self._history(question, owner)
         snapshot = await self._snapshot(question.notebook)
-        given = await self._given(question, snapshot, history, question.model or self._settings.value("model"))
+        model = self.models.expected(question.model or self._settings.value("model") or None)
+        given = await self._given(question, snapshot, history, model)
         return {
             "items": given.items(),
             "left_out": list(given.left_out),
@@ -175,8 +181,12 @@ class Assistant:
     ) -> Run:
         """Answer although the store is down; the user is told."""
         conversation_id = question.conversation_id or secrets.token_hex(16)
+        if known := self.runs.of_request(owner, question.request_id):  # a repeat may have come while both waited
+            return known
         self.runs.refuse_if_busy(conversation_id)
-        run = Run(run_id, conversation_id, owner, self._encode, question=question.question)
+        run = Run(
+            run_id, conversation_id, owner, self._encode, question=question.question, request_id=question.request_id
+        )
         accepted = Accepted(question, history, notice=f"This conversation cannot be saved: {error.text}")
         self.runs.start(run, self._work(run, accepted))
         return run
@@ -268,10 +278,9 @@ class Assistant:
             budget=self.models.budget(model or None, self._settings.value("context_tokens")),
             instructions=self._settings.value("instructions"),
             redact=context.Redactor(self._settings.secrets()),
-            think=self._settings.thinks(model.partition("/")[2] or model),
+            think=self._settings.thinks(model.partition("/")[2]),
         )
-        large = snapshot is not None and len(snapshot.cells) > LARGE_CELLS
-        return await asyncio.to_thread(build) if large else build()
+        return await asyncio.to_thread(build) if _is_large(snapshot, question.notebook, history) else build()
 
     async def _keep(self, run: Run) -> None:
         """Write what has come since, about once a second, while there is something; never per token."""
@@ -287,12 +296,24 @@ class Assistant:
         """Let the store have the whole answer; when it cannot, the answer goes on living in memory."""
         if keeper is None:
             return
-        await keeper
-        frames, last = run.frames(run.saved)
         try:
+            await keeper
+            frames, last = run.frames(run.saved)
             await self.conversations.end(run.id, parts=run.transcript.parts(), state=state, frames=frames, last=last)
         except StoreUnavailable as error:
             self._log.warning("Jupyter Assistant: answer %s is not saved: %s", run.id, error.text)
+        except Exception:  # ``done`` must come all the same, or the readers would wait for ever
+            self._log.exception("Jupyter Assistant: answer %s is not saved", run.id)
+
+
+def _is_large(snapshot: Snapshot | None, focus: NotebookFocus | None, history: list[Message]) -> bool:
+    """Whether choosing and redacting the context would hold the event loop noticeably."""
+    cells = snapshot.cells if snapshot else ()
+    if len(cells) > LARGE_CELLS:
+        return True
+    chars = sum(len(cell.source) + sum(len(output.text) for output in cell.outputs) for cell in cells)
+    chars += sum(len(message.text) for message in history) + (len(focus.selection) if focus else 0)
+    return chars > LARGE_CHARS
 
 
 async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:

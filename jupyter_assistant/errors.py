@@ -132,12 +132,12 @@ class ProviderError(AssistantError):
 
 class NoModel(ProviderError):
     code = "no_model"
-    default_hint = "Choose a model, or set JUPYTER_ASSISTANT_MODEL and start the server again."
+    default_hint = "Set JUPYTER_ASSISTANT_MODEL to the model's name and start the server again."
 
 
 class KeyRejected(ProviderError):
     code = "key_rejected"
-    default_hint = "Replace the API key."
+    default_hint = "Set JUPYTER_ASSISTANT_API_KEY to a valid key and start the server again."
 
 
 class PermissionDenied(ProviderError):
@@ -152,7 +152,7 @@ class EndpointNotFound(ProviderError):
 
 class ModelNotFound(ProviderError):
     code = "model_not_found"
-    default_hint = "Choose a model the endpoint lists."
+    default_hint = "Set JUPYTER_ASSISTANT_MODEL to a model the endpoint has and start the server again."
 
 
 class RateLimited(ProviderError):
@@ -167,12 +167,12 @@ class QuotaExceeded(ProviderError):
 
 class ContextTooLong(ProviderError):
     code = "context_too_long"
-    default_hint = "Start a new conversation, or lower the context budget in the settings."
+    default_hint = "Start a new conversation, or lower c.JupyterAssistant.context_tokens in the server's configuration."
 
 
 class RequestRejected(ProviderError):
     code = "request_rejected"
-    default_hint = "Choose another model, or check the settings for this one."
+    default_hint = "Ask another model: set JUPYTER_ASSISTANT_MODEL and start the server again."
 
 
 class GatewayDown(ProviderError):

@@ -7,6 +7,7 @@ setting is one sentence in the log and the server runs on without the assistant,
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -19,12 +20,13 @@ from . import sse
 from ._version import __version__
 from .assistant import Assistant
 from .conversations import Conversations
+from .errors import StoreUnavailable
 from .llm import Models, Options, Provider
 from .llm.client import Client
 from .notebooks import Notebooks
 from .runs import Entry, Runs
 from .server.handlers import Services, routes
-from .settings import JupyterAssistant, Settings, SettingsUnavailable
+from .settings import KEY_VARIABLE, JupyterAssistant, Settings, SettingsUnavailable
 
 
 class AssistantExtension(ExtensionApp):
@@ -39,14 +41,18 @@ class AssistantExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         """Build every object; nothing is opened yet."""
         self._opening = asyncio.Lock()
+        self._stopped = False
         self._stack: AsyncExitStack | None = None
         try:
             traits = JupyterAssistant(parent=self)
-            self.known = Settings(traits)
+            self.known = Settings(traits, known=self._tokens())
         except TraitError as error:
-            self.log.error("Jupyter Assistant is off: %s Correct the setting and start the server again.", error)
+            said = str(error).rstrip(".")
+            self.log.error("Jupyter Assistant is off: %s. Correct the setting and start the server again.", said)
             self.assistant: Assistant | None = None
             return
+        finally:
+            os.environ.pop(KEY_VARIABLE, None)  # also when a setting is wrong: no kernel may inherit it
         self.assistant = self._compose(self.known)
 
     def initialize_handlers(self) -> None:
@@ -64,10 +70,15 @@ class AssistantExtension(ExtensionApp):
             self.log.exception("Jupyter Assistant could not open its stores")
 
     async def open(self) -> None:
-        """Open what needs opening, once; requests that come earlier wait here."""
+        """Open what needs opening, once; requests that come earlier wait here.
+
+        Raises StoreUnavailable once the extension has been stopped.
+        """
         if self.assistant is None or self._stack is not None:
             return
         async with self._opening:
+            if self._stopped:
+                raise StoreUnavailable("The server is stopping.", "Start the server again.")
             if self._stack is None:
                 self._stack = await self._open(self.assistant)
 
@@ -84,9 +95,16 @@ class AssistantExtension(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Interrupt what runs, then close in reverse order."""
-        stack, self._stack = self._stack, None
+        async with self._opening:
+            self._stopped = True
+            stack, self._stack = self._stack, None
         if stack is not None:
             await stack.aclose()
+
+    def _tokens(self) -> tuple[str, ...]:
+        """The server's own token, which is a shell to whoever has it; it must reach no model."""
+        provider = self.serverapp.identity_provider if self.serverapp else None
+        return (str(getattr(provider, "token", "")),)
 
     def _compose(self, settings: Settings) -> Assistant:
         traits, server = settings.traits, self.serverapp

@@ -103,6 +103,7 @@ class Run:
         *,
         message_id: str = "",
         question: str = "",
+        request_id: str | None = None,
         join_seconds: float = JOIN_SECONDS,
         log_bytes: int = LOG_BYTES,
     ) -> None:
@@ -111,6 +112,7 @@ class Run:
         self.owner = owner
         self.message_id = message_id or run_id
         self.question = question
+        self.request_id = request_id
         self.model = ""
         self.reason: Reason | None = None
         self.ended_at: float | None = None
@@ -287,7 +289,7 @@ class Finished:
     def __init__(self, run_id: str, conversation_id: str, log: Iterable[Entry], snapshot: Json) -> None:
         self.id = run_id
         self.conversation_id = conversation_id
-        self._log = list(log)
+        self._log = _without_gap(log)
         self._snapshot = snapshot
 
     ended = True
@@ -304,8 +306,13 @@ class Finished:
         return self._log[-1].number if self._log else 0
 
     def entries(self, after: int = 0) -> list[Entry]:
-        """The log after event ``after``. Raises Gone when it is no longer kept or never got there."""
-        if not self._log or after < self._log[0].number - 1 or after > self.last:
+        """The log after event ``after``. Raises Gone when it is no longer kept or never got there.
+
+        After a crash ``done`` has the number of an event that was shown but never stored: who has seen that number may
+        not have seen ``done``.
+        """
+        reached = self.last - (self.reason == "interrupted")
+        if not self._log or after < self._log[0].number - 1 or after > reached:
             raise Gone("The answer's log is no longer kept.", self._snapshot)
         return [entry for entry in self._log if entry.number > after]
 
@@ -319,6 +326,16 @@ class Finished:
     def snapshot(self) -> Json:
         """The answer as the store has it."""
         return self._snapshot
+
+
+def _without_gap(log: Iterable[Entry]) -> list[Entry]:
+    """The entries after the last gap: a run that outgrew its memory before it was written leaves one."""
+    kept: list[Entry] = []
+    for entry in log:
+        if kept and entry.number != kept[-1].number + 1:
+            kept.clear()
+        kept.append(entry)
+    return kept
 
 
 def end_state(reason: Reason) -> EndState:
@@ -352,9 +369,22 @@ class Runs:
         run = self._runs.get(run_id)
         return run if run is not None and run.owner == owner else None
 
+    def of_request(self, owner: str, request_id: str | None) -> Run | None:
+        """The owner's run that a request started, when it is still in memory."""
+        if request_id is None:
+            return None
+        self.expire()
+        return next((r for r in self._runs.values() if (r.owner, r.request_id) == (owner, request_id)), None)
+
     def of_conversation(self, conversation_id: str) -> list[Run]:
         """The runs of a conversation still in memory, oldest first."""
         return [run for run in self._runs.values() if run.conversation_id == conversation_id]
+
+    def forget(self, conversation_id: str) -> None:
+        """Drop the ended runs of a conversation from memory: it was deleted."""
+        for run in self.of_conversation(conversation_id):
+            if run.ended:
+                del self._runs[run.id]
 
     def refuse_if_busy(self, conversation_id: str) -> None:
         """Raise ConversationBusy while an answer runs in the conversation."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 import fnmatch
 import json
 import os
+import re
 import tempfile
 import time
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ OPENAI_URL = "https://api.openai.com/v1"
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 PREFIX = "JUPYTER_ASSISTANT_"
 KEY_VARIABLE = PREFIX + "API_KEY"
+MODEL_CHARS = 512
+_SECRET_NAME = re.compile(r"(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD)$")
+_TRAITLETS = re.compile(r"^The (?:value of the )?'\w+' trait of a JupyterAssistant instance ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +108,13 @@ class JupyterAssistant(LoggingConfigurable):
     def _default_data_dir(self) -> str:
         return str(Path(jupyter_data_dir()) / "jupyter_assistant")
 
+    @validate("data_dir")
+    def _valid_data_dir(self, proposal: Mapping[str, Any]) -> str:
+        folder = Path(str(proposal["value"])).expanduser()
+        if not folder.is_absolute():
+            raise TraitError("data_dir must be an absolute path: the working folder is where the notebooks are.")
+        return str(folder)
+
     @validate("base_url")
     def _valid_base_url(self, proposal: Mapping[str, Any]) -> str:
         url = str(proposal["value"]).strip().rstrip("/")
@@ -111,6 +122,13 @@ class JupyterAssistant(LoggingConfigurable):
         if problem:
             raise TraitError(f"base_url {problem}, as in http://localhost:11434/v1.")
         return url
+
+    @validate("model")
+    def _valid_model(self, proposal: Mapping[str, Any]) -> str:
+        name = str(proposal["value"]).strip()
+        if len(name) > MODEL_CHARS or not name.isprintable():
+            raise TraitError(f"model must be at most {MODEL_CHARS} printable characters.")
+        return name
 
     @validate("locked")
     def _valid_locked(self, proposal: Mapping[str, Any]) -> list[str]:
@@ -143,11 +161,19 @@ def url_problem(url: str) -> str | None:
 class Settings:
     """The administrator's traits, the environment and the user's own choices as one; secrets stay inside.
 
-    ``environ`` is read once, at construction; ``JUPYTER_ASSISTANT_API_KEY`` is taken out of it.
+    ``environ`` is read once, at construction; ``JUPYTER_ASSISTANT_API_KEY`` is taken out of it. ``known`` are secrets
+    from elsewhere that must never be sent.
     """
 
-    def __init__(self, traits: JupyterAssistant, environ: MutableMapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        traits: JupyterAssistant,
+        environ: MutableMapping[str, str] | None = None,
+        *,
+        known: Iterable[str] = (),
+    ) -> None:
         environ = os.environ if environ is None else environ
+        self._known = (*known, *(value for name, value in environ.items() if _SECRET_NAME.search(name.upper())))
         configured = traits.config.get("JupyterAssistant", {})
         if "api_key" in configured:
             raise TraitError(
@@ -172,10 +198,8 @@ class Settings:
             self._user.update(_checked(self.traits, _read(file)))
         except OSError as error:
             return f"{file.name} cannot be read: {_plain(error)}."
-        except (ValueError, InvalidInput):
-            aside = file.with_name(f"{file.name}.corrupt-{int(time.time())}")
-            file.rename(aside)
-            return f"{file.name} was damaged and is set aside as {aside.name}; its settings are back at their defaults."
+        except (ValueError, RecursionError, InvalidInput):
+            return _set_aside(file)
         return None
 
     def value(self, name: str) -> Any:
@@ -221,7 +245,7 @@ class Settings:
 
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for redaction."""
-        held = (*(endpoint.api_key for endpoint in self.endpoints()), self.traits.api_key, *self._environment_keys())
+        held = (*(endpoint.api_key for endpoint in self.endpoints()), self.traits.api_key, *self._known)
         return tuple({secret for secret in held if secret})
 
     def thinks(self, model: str) -> bool:
@@ -234,9 +258,6 @@ class Settings:
             return str(self._user["api_key"])
         own_endpoint = self.value("base_url") != self.traits.base_url
         return "" if own_endpoint else str(self.traits.api_key)
-
-    def _environment_keys(self) -> list[str]:
-        return [value for name, value in self._environment.items() if name.endswith("key") and isinstance(value, str)]
 
     @property
     def _file(self) -> Path:
@@ -298,9 +319,20 @@ def _checked(traits: JupyterAssistant, values: Mapping[str, Any]) -> Json:
         try:
             setattr(scratch, name, value)
         except TraitError as error:
-            raise InvalidInput(name, "must be a key" if name in SECRETS else str(error)) from None
+            said = _TRAITLETS.sub("", str(error)).removeprefix(f"{name} ")
+            raise InvalidInput(name, "must be a key" if name in SECRETS else said) from None
         checked[name] = getattr(scratch, name)
     return checked
+
+
+def _set_aside(file: Path) -> str:
+    """Keep a damaged file under another name; what to tell the user."""
+    aside = file.with_name(f"{file.name}.corrupt-{int(time.time())}")
+    try:
+        file.rename(aside)
+    except OSError as error:
+        return f"{file.name} is damaged and cannot be set aside: {_plain(error)}. Its settings are at their defaults."
+    return f"{file.name} was damaged and is set aside as {aside.name}; its settings are back at their defaults."
 
 
 def _host(url: str) -> str:

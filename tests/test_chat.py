@@ -363,3 +363,62 @@ async def test_health_says_how_the_parts_are(server: Server) -> None:
     assert health["store"]["state"] == "ok"
     assert health["gateway"]["ok"] is True
     assert set(health) == {"version", "gateway", "store", "index", "rtc", "tabs", "mcp"}
+
+
+async def test_a_deleted_conversations_answer_is_gone_at_once(server: Server) -> None:
+    run = first(await server.ask("Forget me"), "run")
+    await server.client.delete(f"conversations/{run['conversation_id']}")
+    assert (await server.client.get(f"chat/{run['run_id']}/stream")).status_code == 404
+
+
+async def test_a_repeated_request_id_gives_the_same_run_also_while_the_store_is_down(
+    server: Server, gateway: Gateway
+) -> None:
+    await server.extension.assistant.conversations.close()  # type: ignore[union-attr]
+    one, two = await asyncio.gather(*(server.ask("hi", request_id="r") for _ in range(2)))
+    assert first(one, "run") == first(two, "run")
+    assert "cannot be saved" in first(one, "status")["text"]
+    assert len(gateway.posts) == 1
+
+
+async def test_preview_asks_for_no_thinking_exactly_where_the_question_does(server: Server, gateway: Gateway) -> None:
+    await server.client.patch("settings", json={"no_think": ["vendor/*", "plain"]})
+    for model in ("vendor/plain", "other/plain", "gateway/plain"):
+        preview = (await server.client.post("preview", json={"question": "hi", "model": model})).json()
+        await server.ask("hi", model=model)
+        assert gateway.posts[-1].json["messages"][0]["content"] == preview["items"][0]["text"], model
+
+
+async def test_the_servers_own_token_reaches_no_model(server: Server, gateway: Gateway) -> None:
+    token = server.app.identity_provider.token
+    await server.ask(f"What is {token}?")
+    assert token.encode() not in gateway.posts[-1].body
+    assert b"[redacted" in gateway.posts[-1].body
+
+
+async def test_a_stopped_extension_opens_nothing_again(server: Server) -> None:
+    await server.extension.stop_extension()
+    answer = await server.client.post("chat/stream", json={"question": "hi"})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
+    assert server.extension._stack is None
+
+
+class Defective(Conversations):
+    """A store with a defect where an answer's end is kept."""
+
+    async def end(self, run_id: str, **_: Any) -> None:
+        raise RuntimeError(f"a defect at the end of {run_id}")
+
+
+async def test_done_comes_also_when_keeping_the_answer_fails_for_no_known_reason(server: Server) -> None:
+    assistant = server.extension.assistant
+    assert assistant is not None
+    assistant.conversations = Defective(None, log=logging.getLogger())
+    found = await server.ask("hi")
+    await assistant.conversations.close()
+    assert first(found, "done") == {"reason": "stop"}
+
+
+async def test_the_default_model_is_listed_before_anybody_was_asked(server: Server) -> None:
+    listing = (await server.client.get("models")).json()
+    assert listing["default"] in [model["id"] for model in listing["models"]]

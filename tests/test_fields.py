@@ -106,3 +106,14 @@ def test_a_body_that_is_no_strict_json_object_is_refused(body: bytes) -> None:
 def test_a_number_too_long_to_convert_is_refused() -> None:
     with pytest.raises(InvalidInput):
         fields.parse(b'{"a": ' + b"9" * 5000 + b"}")
+
+
+def test_a_name_given_twice_among_very_many_is_found_in_linear_time() -> None:
+    names = ",".join(f'"a{number}":1' for number in range(200_000))
+    with pytest.raises(InvalidInput, match="a199999: is given twice"):
+        fields.parse(f'{{{names},"a199999":2}}'.encode())
+
+
+def test_a_length_that_is_wrong_is_said_in_a_sentence() -> None:
+    with pytest.raises(InvalidInput, match="must have 1 to 32 000 characters, not 40 000"):
+        fields.Fields({"question": "x" * 40_000}).text("question", 32_000, least=1)

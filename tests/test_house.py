@@ -133,3 +133,20 @@ def test_no_host_of_a_registry_and_no_path_of_a_machine_is_told() -> None:
         text = (ROOT / name).read_bytes().decode("utf-8", "replace")
         assert not [host for host in hosts if host in text], name
         assert str(ROOT) not in text, name
+
+
+WRONG = """
+import json, os
+from jupyter_server.serverapp import ServerApp
+app = ServerApp(log_level="CRITICAL", jpserver_extensions={"jupyter_assistant": True})
+app.initialize(argv=["--no-browser", "--port=0", "--allow-root", "--JupyterAssistant.context_tokens=many"])
+extension = app.extension_manager.extension_apps["jupyter_assistant"].copy().pop()
+print(json.dumps({"on": extension.assistant is not None, "key": os.environ.get("JUPYTER_ASSISTANT_API_KEY")}))
+"""
+
+
+def test_no_kernel_inherits_the_key_also_when_a_setting_is_wrong(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JUPYTER_ASSISTANT_API_KEY", "sk-canary")
+    assert fresh(WRONG, tmp_path) == {"on": False, "key": None}

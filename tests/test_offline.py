@@ -548,3 +548,10 @@ async def test_other_work_goes_on_while_a_long_notebook_is_read() -> None:
         task.cancel()
     assert "[cell 600], line 1" in answer.text
     assert turns > 50
+
+
+def test_how_to_connect_a_model_is_told_by_the_ways_there_are() -> None:
+    for snapshot in (None, example("failing-sales")):
+        answer = ask("How do I connect a model?", snapshot)
+        assert "export JUPYTER_ASSISTANT_BASE_URL=" in answer.text
+        assert "settings" not in answer.text.lower()

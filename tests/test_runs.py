@@ -218,3 +218,37 @@ async def test_an_ended_run_is_forgotten_after_its_time_and_another_owner_never_
     assert runs.get("user:eve", "r1") is None
     await runs.stop(run)
     assert runs.get("local", "r1") is None
+
+
+async def test_a_stored_log_with_a_gap_is_replayed_from_after_it_and_never_across() -> None:
+    run = a_run(join_seconds=0.0)
+    for text in ("one", "two", "three"):
+        run.emit(Token(text))
+    end(run)
+    log = run.entries()
+    stored = Finished("r1", "c1", [log[0], *log[2:]], {"state": "done"})
+    assert stored.entries(2) == log[2:]
+    with pytest.raises(Gone):
+        stored.entries(0)
+
+
+async def test_a_deleted_conversations_runs_are_forgotten_but_not_one_that_is_running() -> None:
+    runs, run, started = Runs(), a_run(), asyncio.Event()
+    runs.start(run, worker(run, runs, started))
+    await started.wait()
+    runs.forget("c1")
+    assert runs.get("local", "r1") is run
+    await runs.stop(run)
+    runs.forget("c1")
+    assert runs.get("local", "r1") is None
+
+
+async def test_a_reader_ahead_of_a_log_that_a_crash_cut_short_is_given_the_snapshot() -> None:
+    run = a_run(join_seconds=0.0)
+    for text in ("one", "two"):
+        run.emit(Token(text))
+    end(run, "interrupted")
+    stored = Finished("r1", "c1", run.entries(), {"state": "interrupted"})
+    assert [entry.name for entry in stored.entries(2)] == ["done"]
+    with pytest.raises(Gone):
+        stored.entries(3)

@@ -61,6 +61,7 @@ def test_configuration_wins_over_the_environment(tmp_path: Path) -> None:
         ({"context_tokens": "many"}, {}, "context_tokens"),
         ({"context_tokens": -1}, {}, "context_tokens"),
         ({"locked": ["modle"]}, {}, "modle"),
+        ({"data_dir": ""}, {}, "data_dir must be an absolute path"),
         ({"api_key": "sk-pw"}, {}, "must not stand in a configuration"),
         ({}, {"JUPYTER_ASSISTANT_MAX_TOKENS": "lots"}, "MAX_TOKENS must be a whole number"),
         ({}, {"JUPYTER_ASSISTANT_BASE_URL": "nowhere"}, "JUPYTER_ASSISTANT_BASE_URL is wrong"),
@@ -170,3 +171,28 @@ def test_every_setting_has_help_and_is_documented() -> None:
             continue
         assert trait.help, name
         assert f"`{name}`" in documented, name
+
+
+def test_secrets_of_the_environment_and_of_the_server_are_known_for_redaction(tmp_path: Path) -> None:
+    environ = {"DB_PASSWORD": "correct-horse", "HF_TOKEN": "hf-battery", "TOKENIZERS_PARALLELISM": "false-alarm"}
+    made = Settings(JupyterAssistant(data_dir=str(tmp_path)), environ, known=("server-token", ""))
+    assert set(made.secrets()) == {"correct-horse", "hf-battery", "server-token"}
+
+
+@pytest.mark.parametrize("name", ["a\nb", "x" * 513])
+def test_a_model_that_no_question_could_name_is_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        settings(tmp_path).change({"model": name})
+    assert raised.value.text.startswith("model: must be at most 512 printable characters")
+
+
+def test_a_refused_setting_is_said_without_the_machinery(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput) as raised:
+        settings(tmp_path).change({"max_tokens": -1})
+    assert raised.value.text.startswith("max_tokens: should not be less than 0")
+
+
+def test_a_file_nested_beyond_reading_is_set_aside(tmp_path: Path) -> None:
+    (tmp_path / "settings.json").write_text("[" * 100_000)
+    with pytest.raises(SettingsUnavailable, match="set aside"):
+        settings(tmp_path)

@@ -176,17 +176,17 @@ def _rejected(provider: Provider, model: str, status: int, complaint: Complaint)
     if complaint.says(_BAD_KEY):
         return _key(provider)
     if status == 413:
-        return RequestRejected(
-            f"The request is too large for {provider.host}{said}", "Lower the context budget in the settings."
-        )
+        return RequestRejected(f"The request is too large for {provider.host}{said}", ContextTooLong.default_hint)
     return RequestRejected(f"{provider.host} refused the request ({status}){said}")
 
 
 def _key(provider: Provider) -> ProviderError:
     """Never with the gateway's words: they often repeat a part of the key."""
+    owner = provider.name.upper() if provider.name in ("openai", "openrouter") else "JUPYTER_ASSISTANT"
+    hint = f"Set {owner}_API_KEY to a valid key and start the server again."
     if provider.api_key:
-        return KeyRejected(f"{provider.host} rejected the API key.", "Replace the API key in the settings.")
-    return KeyRejected(f"{provider.host} wants an API key and none is set.", "Set the API key in the settings.")
+        return KeyRejected(f"{provider.host} rejected the API key.", hint)
+    return KeyRejected(f"{provider.host} wants an API key and none is set.", hint)
 
 
 def _not_found(provider: Provider, model: str, complaint: Complaint) -> ProviderError:
@@ -206,7 +206,8 @@ def _add_version(provider: Provider) -> str:
 
 def _no_model(provider: Provider, model: str) -> ProviderError:
     return ModelNotFound(
-        f"{provider.host} does not know the model {model}.", "Choose a model it lists, or check the name's spelling."
+        f"{provider.host} does not know the model {model}.",
+        "Check the name's spelling, or set JUPYTER_ASSISTANT_MODEL to a model it has and start the server again.",
     )
 
 

@@ -112,6 +112,11 @@ class Models:
             "text": text,
         }
 
+    def expected(self, name: str | None) -> str:
+        """The full name of the model that ``resolve`` would give, without asking; empty where only asking can tell."""
+        provider, model = self._expected(name)
+        return f"{provider.name}/{model}" if provider and model else model or ""
+
     def context_tokens(self, name: str | None) -> int | None:
         """The whole context window of a model in tokens, where its provider's list has said."""
         provider, model = self._expected(name)
@@ -145,7 +150,7 @@ class Models:
         if slash and (provider := self._known().get(prefix)):
             return provider, rest or provider.model
         if not self._providers:
-            hint = "Set JUPYTER_ASSISTANT_BASE_URL and JUPYTER_ASSISTANT_API_KEY, or the endpoint in the settings."
+            hint = "Set JUPYTER_ASSISTANT_BASE_URL and JUPYTER_ASSISTANT_API_KEY and start the server again."
             raise NoModel(f"No endpoint is configured that could have the model {wanted}.", hint)
         return self._providers[0], wanted
 
@@ -243,8 +248,7 @@ class Models:
         return provider, model or (known[0].id if len(known) == 1 else None)
 
     def _default_id(self) -> str | None:
-        provider, model = self._expected(None)
-        return f"{provider.name}/{model}" if provider and model else model
+        return self.expected(None) or None
 
     def _shown(self, provider: Provider) -> Json:
         error = self._errors.get(provider.name)
@@ -260,12 +264,12 @@ class Models:
         }
 
     def _entries(self, provider: Provider) -> list[Json]:
-        """A provider's models; the chosen one also when no list has it."""
+        """A provider's models; its own choice and the default one also when no list has them."""
         known = self._listed.get(provider.name, ())
-        chosen = (
-            () if provider.model is None or any(model.id == provider.model for model in known) else (provider.model,)
-        )
-        return [_entry(provider, model) for model in (*(Listed(name) for name in chosen), *known)]
+        default, model = self._expected(None)
+        chosen = dict.fromkeys(filter(None, (provider.model, model if default == provider else None)))
+        unlisted = [name for name in chosen if all(name != model.id for model in known)]
+        return [_entry(provider, model) for model in (*(Listed(name) for name in unlisted), *known)]
 
 
 _OFFLINE_PROVIDER: Json = {

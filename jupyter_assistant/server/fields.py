@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
@@ -57,7 +58,7 @@ class Fields:
         if not isinstance(value, str):
             self.refuse(field, "must be a string")
         if not least <= len(value) <= limit:
-            self.refuse(field, f"must have {least} to {limit:,} characters, not {len(value):,}".replace(",", " "))
+            self.refuse(field, f"must have {least} to {_grouped(limit)} characters, not {_grouped(len(value))}")
         return value
 
     def required(self, field: str, limit: int) -> str:
@@ -83,8 +84,11 @@ class Fields:
 
     def choice(self, field: str, choices: Iterable[str]) -> str | None:
         """One of the given strings; None when it is absent."""
-        value = self._values.pop(field, None)
-        if value is not None and value not in (allowed := list(choices)):
+        value: object = self._values.pop(field, None)
+        if value is None:
+            return None
+        allowed = list(choices)
+        if not isinstance(value, str) or value not in allowed:
             self.refuse(field, f"must be one of {', '.join(allowed)}")
         return value
 
@@ -190,10 +194,14 @@ def _order(fields: Fields) -> tuple[str, ...] | None:
 def _unique(pairs: list[tuple[str, Any]]) -> Json:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        twice = next(name for name, count in Counter(name for name, _ in pairs).items() if count > 1)
         raise InvalidInput(twice[:100], "is given twice")
     return found
+
+
+def _grouped(number: int) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,}".replace(",", " ")
 
 
 def _no_constant(name: str) -> NoReturn:

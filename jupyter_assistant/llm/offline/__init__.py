@@ -15,7 +15,8 @@ from .questions import answer
 
 CONNECT = (
     "*No language model is connected: this is the built-in responder. To connect one, set `JUPYTER_ASSISTANT_BASE_URL` "
-    "and `JUPYTER_ASSISTANT_API_KEY` (or `OPENAI_API_KEY`) and start the server again, or enter them in Settings.*"
+    "and `JUPYTER_ASSISTANT_API_KEY` (or only `OPENAI_API_KEY`), name the model in `JUPYTER_ASSISTANT_MODEL`, and "
+    "start the server again.*"
 )
 
 _CELLS_A_STEP = 8

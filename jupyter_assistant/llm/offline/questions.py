@@ -59,6 +59,11 @@ _PRONOUN = re.compile(r"\b(it|this|that|they|them|its)\b", re.IGNORECASE)
 _GREETING = re.compile(
     r"^\W*(hi|hello|hey|help|thanks?|thank you|who are you|what can you do)\b.{0,20}$", re.IGNORECASE
 )
+_CONNECTING = re.compile(
+    r"\b(connect|set ?up|configure|add|choose|switch|use)\b.{0,40}"
+    r"\b(models?|llms?|gateway|api key|openai|ollama|gpt)\b",
+    re.IGNORECASE,
+)
 _SHORT_WORDS = 4
 _STOP = frozenset(
     re.findall(
@@ -74,14 +79,16 @@ _STOP = frozenset(
 
 def answer(evidence: Evidence) -> Iterator[Piece]:
     """The answer to the question, piece by piece."""
-    if evidence.path is None and not evidence.cells:
-        return search.introduction()
     question = evidence.question[:4000]
+    if evidence.path is None and not evidence.cells:
+        return search.connecting() if _CONNECTING.search(question) else search.introduction()
     name = asked_name(evidence)
     if _GREETING.search(question):
         return search.abilities()
     if name and _WHERE.search(question) and not _is_failure(question, name):
         return names.where(name, evidence, uses_only=bool(_USED.search(question)))
+    if not name and _CONNECTING.search(question):
+        return search.connecting()
     if cell := _numbered(question, evidence):
         return _about_cell(cell, question, evidence)
     if _numbers(question) and not _FAILS.search(question):

@@ -72,6 +72,18 @@ def abilities() -> Iterator[Piece]:
     yield "- list names and what was not run: *Which variables are there?*\n\n"
 
 
+def connecting() -> Iterator[Piece]:
+    """How a language model is connected: the environment is the one way there is."""
+    yield "Any OpenAI-compatible endpoint will do: a provider's, or a server on this machine. Stop Jupyter, and start "
+    yield "it again with the endpoint in its environment, for a model in Ollama like this:\n\n"
+    yield "```sh\n"
+    yield "export JUPYTER_ASSISTANT_BASE_URL=http://localhost:11434/v1\n"
+    yield "export JUPYTER_ASSISTANT_MODEL=llama3.2\n"
+    yield "jupyter lab\n"
+    yield "```\n\n"
+    yield "An endpoint that wants a key takes it from `JUPYTER_ASSISTANT_API_KEY`.\n\n"
+
+
 def introduction() -> Iterator[Piece]:
     """The answer when no notebook came with the question."""
     yield "No notebook came with this question. Open one and ask again: I answer from its cells, and nothing else.\n\n"
