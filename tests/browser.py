@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from tests.lab import Lab
 
@@ -44,11 +44,20 @@ class Sidebar:
         self.page.on("request", lambda request: self._note(request.url))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
 
-    def open(self, notebook: str = "failing-sales.ipynb") -> Sidebar:
+    def open(self, page: str = "lab/tree/failing-sales.ipynb?reset") -> Sidebar:
         """Open a notebook and the sidebar, by the key."""
-        self.page.goto(self.lab.page(f"lab/tree/{notebook}?reset"))
+        self.page.goto(self.lab.page(page))
+        return self._shown()
+
+    def reload(self) -> Sidebar:
+        """Load the page again, as a user does."""
+        self.page.reload()
+        return self._shown()
+
+    def _shown(self) -> Sidebar:
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=LOAD_MS)
-        self.page.keyboard.press("Control+Shift+A")
+        if not self.question.is_visible():
+            self.page.keyboard.press("Control+Shift+A")
         self.question.wait_for(timeout=LOAD_MS)
         return self
 
@@ -78,9 +87,12 @@ class Sidebar:
         return self.root.get_by_role("article", name=re.compile("^Assistant")).last
 
     def ask(self, question: str) -> None:
-        """Type and press Enter."""
+        """Type and press Enter; back once the question stands in the transcript and its answer is awaited."""
+        asked = self.root.get_by_role("article", name=re.compile("^You"))
+        before = asked.count()
         self.question.fill(question)
         self.question.press("Enter")
+        expect(asked).not_to_have_count(before)
 
     def finished(self) -> Locator:
         """The last answer, once it has ended."""

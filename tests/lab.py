@@ -30,6 +30,10 @@ class Lab:
     process: subprocess.Popen[bytes]
     log: Path
 
+    @property
+    def port(self) -> int:
+        return int(self.url.split(":")[2].split("/")[0])
+
     def page(self, path: str = "lab") -> str:
         """The address of a page, with the token."""
         return f"{self.url}{path}{'&' if '?' in path else '?'}token={self.token}"
@@ -39,17 +43,23 @@ class Lab:
 
 
 @contextmanager
-def running_lab(folder: Path, environ: Mapping[str, str] | None = None, base_url: str = "/") -> Iterator[Lab]:
-    """JupyterLab on a copy of the examples, with configuration and data of its own under ``folder``."""
+def running_lab(
+    folder: Path, environ: Mapping[str, str] | None = None, base_url: str = "/", port: int = 0
+) -> Iterator[Lab]:
+    """JupyterLab on a copy of the examples, with configuration and data of its own under ``folder``.
+
+    The same ``folder`` and ``port`` again are the same server after a restart: its address, token and store are kept.
+    """
     work = folder / "work"
-    shutil.copytree(ROOT / "examples", work, dirs_exist_ok=True)
+    if not work.exists():
+        shutil.copytree(ROOT / "examples", work)
     _no_news(folder / "etc")
-    token, port = secrets.token_hex(16), _free_port()
+    token, port = _token(folder / "token"), port or _free_port()
     command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={work}", f"--ServerApp.base_url={base_url}"]
-    command += ["--LabApp.expose_app_in_browser=True"]
+    command += ["--ServerApp.port_retries=0", "--LabApp.expose_app_in_browser=True"]
     log = folder / "server.log"
-    with log.open("wb") as output:
+    with log.open("ab") as output:
         process = subprocess.Popen(
             command, env=_environment(folder, environ or {}), stdout=output, stderr=subprocess.STDOUT, cwd=work
         )
@@ -64,6 +74,12 @@ def running_lab(folder: Path, environ: Mapping[str, str] | None = None, base_url
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(20)
+
+
+def _token(file: Path) -> str:
+    if not file.exists():
+        file.write_text(secrets.token_hex(16))
+    return file.read_text()
 
 
 def _environment(folder: Path, environ: Mapping[str, str]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,10 +78,21 @@ def sidebar(lab: Lab, browser: Browser) -> Iterator[Sidebar]:
 
 def use_model(lab: Lab, model: str) -> None:
     """Choose the model as a user does, through the settings."""
+    change_settings(lab, model=model)
+
+
+def change_settings(lab: Lab, **values: str) -> None:
     headers = {"Authorization": f"token {lab.token}"}
-    httpx.patch(
-        f"{lab.url}assistant/settings", json={"model": model}, headers=headers, trust_env=False
-    ).raise_for_status()
+    httpx.patch(f"{lab.url}assistant/settings", json=values, headers=headers, trust_env=False).raise_for_status()
+
+
+def edit(sidebar: Sidebar, script: str) -> None:
+    """Change the open notebook through its own model, ``cells``, as a keyboard would."""
+    sidebar.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
+    sidebar.page.evaluate(
+        "script => new Function('cells', script)(window.jupyterapp.shell.currentWidget.content.model.sharedModel)",
+        script,
+    )
 
 
 def test_a_question_streams_an_answer_about_the_open_notebook(sidebar: Sidebar, gateway: Gateway) -> None:
@@ -107,13 +119,29 @@ def test_unsaved_edits_are_in_the_answer(sidebar: Sidebar, gateway: Gateway) -> 
     assert (sidebar.lab.root / "failing-sales.ipynb").read_bytes() == saved
 
 
+def test_new_deleted_and_moved_cells_are_in_the_answer_as_they_stand(sidebar: Sidebar, gateway: Gateway) -> None:
+    use_model(sidebar.lab, "markdown")
+    edit(
+        sidebar,
+        "cells.deleteCell(1); cells.insertCell(1, {cell_type: 'code', source: 'brand_new = 1'});"
+        "cells.insertCell(cells.cells.length, {cell_type: 'code', source: 'at_the_end = 2'});"
+        "cells.moveCell(cells.cells.length - 1, 0)",
+    )
+    sidebar.ask("What is here?")
+    sidebar.finished()
+    asked = gateway.posts[-1].question
+    assert "import pandas as pd" not in asked
+    assert 0 < asked.index("at_the_end = 2") < asked.index("brand_new = 1")
+
+
 def test_send_turns_into_stop_in_place_and_stop_keeps_the_text(sidebar: Sidebar, gateway: Gateway) -> None:
     use_model(sidebar.lab, "paced-9999-20")
     left = len(gateway.disconnects)
     sidebar.question.fill("Count.")
     before = sidebar.send.bounding_box()
     sidebar.send.click()
-    assert sidebar.stop.bounding_box() == before or sidebar.stop.is_visible()
+    sidebar.stop.wait_for()
+    assert sidebar.stop.bounding_box() == before
     expect(sidebar.answer).to_contain_text("word3 ")
     sidebar.stop.click()
     answer = sidebar.finished()
@@ -126,16 +154,59 @@ def test_a_reload_mid_answer_goes_on(sidebar: Sidebar) -> None:
     use_model(sidebar.lab, "paced-80-20")
     sidebar.ask("Count.")
     expect(sidebar.answer).to_contain_text("word3 ")
-    sidebar.page.reload()
-    sidebar.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
-    if not sidebar.question.is_visible():
-        sidebar.page.keyboard.press("Control+Shift+A")
-    answer = sidebar.finished()
+    answer = sidebar.reload().finished()
     expect(answer).to_contain_text("word0 ")
     expect(answer).to_contain_text("word79 ")
 
 
-def test_a_dead_gateway_is_a_card_with_one_action_and_the_question_is_kept(sidebar: Sidebar) -> None:
+def test_a_reload_before_anything_was_heard_keeps_the_question(sidebar: Sidebar, gateway: Gateway) -> None:
+    use_model(sidebar.lab, "markdown")
+    asked = len(gateway.posts)
+    sidebar.page.route("**/chat/stream", lambda route: None)
+    sidebar.ask("Is anybody there?")
+    sidebar.page.unroute("**/chat/stream")
+    expect(sidebar.reload().finished()).to_contain_text("What total is")
+    expect(sidebar.root.get_by_role("log")).to_contain_text("Is anybody there?")
+    assert len(gateway.posts) == asked + 1
+    sidebar.reload()
+    expect(sidebar.finished()).to_contain_text("What total is")
+    assert len(gateway.posts) == asked + 1
+
+
+def test_who_scrolled_up_is_left_alone_and_led_back_down(sidebar: Sidebar) -> None:
+    use_model(sidebar.lab, "paced-9999-60")
+    log = sidebar.root.get_by_role("log")
+    sidebar.ask("Count.")
+    expect(sidebar.answer).to_contain_text("word200 ", timeout=20_000)
+    assert log.evaluate("log => log.scrollHeight - log.scrollTop - log.clientHeight") <= 5
+    log.hover()
+    sidebar.page.mouse.wheel(0, -200)
+    down = sidebar.root.get_by_role("button", name="New", exact=True)
+    down.wait_for()
+    before = log.evaluate("log => log.scrollTop")
+    expect(sidebar.answer).to_contain_text("word260 ", timeout=20_000)
+    assert log.evaluate("log => log.scrollTop") == before
+    down.click()
+    expect(down).to_have_count(0)
+    sidebar.page.keyboard.press("Escape")
+    sidebar.finished()
+    assert log.evaluate("log => log.scrollHeight - log.scrollTop - log.clientHeight") <= 5
+
+
+def test_a_gateway_that_is_down_is_a_card_that_names_it(sidebar: Sidebar, gateway: Gateway) -> None:
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{closed.getsockname()[1]}"
+        change_settings(sidebar.lab, model="markdown", base_url=f"http://{host}/v1")
+        sidebar.ask("Anybody there?")
+        expect(sidebar.finished().locator(".jp-Assistant-error")).to_contain_text(host)
+    change_settings(sidebar.lab, base_url=gateway.url)
+    sidebar.answer.get_by_role("button", name="Try again").click()
+    expect(sidebar.root.get_by_role("article", name="Assistant, message 4")).to_contain_text("What total is")
+    expect(sidebar.question).to_be_focused()
+
+
+def test_a_refused_key_is_a_card_with_one_action_and_the_question_is_kept(sidebar: Sidebar) -> None:
     use_model(sidebar.lab, "status-401")
     sidebar.ask("Anybody there?")
     answer = sidebar.finished()
@@ -213,12 +284,41 @@ def test_at_250_pixels_nothing_is_cut_off(sidebar: Sidebar, theme: str) -> None:
     assert sidebar.root.get_by_role("log").evaluate("log => log.scrollWidth <= log.clientWidth + 1")
 
 
+def test_in_notebook_7_it_answers_about_the_open_notebook(sidebar: Sidebar, gateway: Gateway) -> None:
+    use_model(sidebar.lab, "markdown")
+    sidebar.open("notebooks/failing-sales.ipynb")
+    sidebar.ask("What is total?")
+    expect(sidebar.finished().get_by_role("heading", name="What total is")).to_be_visible()
+    assert "failing-sales.ipynb" in gateway.posts[-1].question
+    sidebar.problems.clear()  # Notebook's own, which it has without the assistant too
+
+
+def test_a_restart_of_the_server_keeps_the_text_and_says_interrupted(
+    browser: Browser, gateway: Gateway, tmp_path: Path
+) -> None:
+    environ = {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "paced-9999-20"}
+    context = browser.new_context()
+    with running_lab(tmp_path, environ) as lab:
+        opened = Sidebar(lab, context.new_page())
+        opened.open().ask("Count.")
+        expect(opened.answer).to_contain_text("word40 ", timeout=20_000)
+        lab.process.kill()
+        expect(opened.answer).to_contain_text("Reconnecting…")
+    with running_lab(tmp_path, environ, port=lab.port):
+        expect(opened.answer).to_contain_text("Interrupted", timeout=40_000)
+        expect(opened.answer).to_contain_text("word3 ")
+        expect(opened.reload().finished()).to_contain_text("Interrupted")
+        expect(opened.answer).to_contain_text("word3 ")
+        expect(opened.answer.get_by_role("button", name="Continue")).to_be_visible()
+        context.close()
+
+
 def test_without_any_model_the_responder_explains_the_error(browser: Browser, tmp_path: Path) -> None:
     with running_lab(tmp_path) as lab:
         context = browser.new_context()
         opened = Sidebar(lab, context.new_page())
         opened.watch()
-        opened.open().ask("why does this fail?")
+        opened.open().root.get_by_role("button", name="Why does cell 11 fail?").click()
         answer = opened.finished()
         expect(answer).to_contain_text("KeyError")
         expect(answer).to_contain_text("No language model is connected")

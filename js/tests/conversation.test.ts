@@ -156,3 +156,19 @@ test.each(['token', 'context', 'sources', 'usage', 'error', 'done', 'run'])(
     }
   }
 );
+
+test('what was heard stays when a killed server has stored less of it', () => {
+  const heard = [
+    hear('run', { run_id: 'r1', conversation_id: 'c1', model: 'm' }, 1),
+    hear('token', { text: 'word0 word1' }, 2)
+  ].reduce(reduce, asked());
+  const conversation = storedConversation({
+    id: 'c1',
+    messages: [
+      { id: 'q', role: 'user', parts: [{ type: 'text', text: 'Why does it fail?' }] },
+      { id: 'm', role: 'assistant', run_id: 'r1', state: 'interrupted', parts: [] }
+    ]
+  });
+  const after = answer(reduce(heard, { do: 'loaded', key: 'k', conversation }));
+  expect(after).toMatchObject({ state: 'interrupted', text: 'word0 word1' });
+});

@@ -98,7 +98,8 @@ function bare(): { panel: Panel } {
   const { signal } = new AbortController();
   const [store, host, transport] = [new Store(begin('k')), new Place(), new Script()];
   const surroundings = { store, host, transport, pause: () => Promise.resolve(), id: () => 'id' };
-  return { panel: { store, host, signal, intents: new Intents(surroundings, signal) } };
+  const focus = (): void => undefined;
+  return { panel: { store, host, focus, signal, intents: new Intents(surroundings, signal) } };
 }
 
 async function answered(text: string, size = text.length): Promise<Screen> {

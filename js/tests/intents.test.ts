@@ -217,3 +217,34 @@ test('when the panel ends, every reader ends and nothing is said of it', async (
   await until(() => script.asked[0]?.stream.signal.aborted === true);
   expect(last(shown(store.chat))?.failure).toBeNull();
 });
+
+test('a reload before the run was heard of sends the same question again, and only then', async () => {
+  const before = begun();
+  before.intents.ask('one');
+  const after = begun();
+  after.place.question = before.place.question;
+  await after.intents.start();
+  expect(after.script.asked[0]?.question).toEqual(before.script.asked[0]?.question);
+  after.script.asked[0]?.stream.run('r1', 'c1').token('here').done();
+  await until(() => last(shown(after.store.chat))?.state === 'stop');
+  expect(after.place.question).toBeNull();
+  expect(after.place.remembered).toBe('c1');
+});
+
+test('who turned to another conversation is not taken back by a reload', () => {
+  const { intents, place } = begun();
+  intents.ask('one');
+  expect(place.question).not.toBeNull();
+  intents.fresh();
+  expect(place.question).toBeNull();
+});
+
+test('the run of one conversation leaves the waiting question of another', async () => {
+  const { script, store, intents, place } = begun();
+  intents.ask('one');
+  intents.fresh();
+  intents.ask('two');
+  script.asked[0]?.stream.run('r1', 'c1').token('a');
+  await until(() => Object.values(store.chat.conversations).some(each => each.id === 'c1'));
+  expect(place.question?.question).toBe('two');
+});

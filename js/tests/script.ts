@@ -146,6 +146,8 @@ export class Place implements Host {
   readonly opened: [string, string][] = [];
   readonly copied: string[] = [];
   remembered = '';
+  question: Question | null = null;
+  failing = 0;
   about: Subject | null = { name: 'analysis.ipynb', cell: 3, selected: 0 };
 
   subject(): Subject | null {
@@ -154,6 +156,10 @@ export class Place implements Host {
 
   onSubject(): void {
     // nothing moves here
+  }
+
+  failingCell(): number {
+    return this.failing;
   }
 
   notebook(): { path: string; cell_id: string } | null {
@@ -179,6 +185,14 @@ export class Place implements Host {
 
   remember(id: string): void {
     this.remembered = id;
+  }
+
+  recallQuestion(): Question | null {
+    return this.question;
+  }
+
+  rememberQuestion(question: Question | null): void {
+    this.question = question;
   }
 }
 

@@ -355,3 +355,22 @@ test('after it is disposed nothing is left of the panel, and no run was stopped'
   expect(screen.stream.signal.aborted).toBe(true);
   expect(screen.script.stopped).toEqual([]);
 });
+
+test('an empty conversation offers questions about the open notebook, and one click asks', async () => {
+  const place = new Place();
+  place.failing = 6;
+  const screen = new Screen(new Script(), place);
+  const offered = screen.all('.jp-Assistant-suggestions button').map(button => button.textContent);
+  expect(offered).toEqual(['Why does cell 6 fail?', 'What does this notebook do?', 'Explain cell 3']);
+  screen.button('Why does cell 6 fail?').click();
+  await screen.until(() => screen.script.asked.length === 1);
+  expect(screen.script.asked[0]?.question.question).toBe('Why does cell 6 fail?');
+  expect(screen.panel.focused()).toBe(true);
+});
+
+test('before anything has arrived it says whom it waits for', async () => {
+  const screen = new Screen();
+  await screen.ask('one');
+  screen.script.asked[0]?.stream.run('r1', 'c1');
+  await screen.until(() => screen.text.includes('Waiting for '));
+});

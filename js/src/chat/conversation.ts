@@ -272,7 +272,7 @@ function told(answer: Answer, event: RunEvent): Answer {
     case 'status':
       return { ...answer, status: event.text };
     case 'context':
-      return { ...answer, given: event.given };
+      return { ...answer, given: event.given, status: '' };
     case 'sources':
       return { ...answer, sources: event.sources };
     case 'reasoning':
@@ -326,12 +326,24 @@ function entry(message: StoredMessage): Entry {
   return message.role === 'user' ? { role: 'user', id: message.id, text: message.text } : stored(message);
 }
 
+/** A server that was killed may have stored less of an answer than was heard here: what was on the screen stays. */
+function fuller(entry: Entry, { entries }: Conversation): Entry {
+  if (entry.role === 'user') {
+    return entry;
+  }
+  const heard = entries.find(each => each.role === 'assistant' && each.run_id !== '' && each.run_id === entry.run_id);
+  if (heard?.role !== 'assistant' || heard.text.length <= entry.text.length) {
+    return entry;
+  }
+  return { ...entry, text: heard.text, reasoning: heard.reasoning, given: entry.given ?? heard.given };
+}
+
 /** A conversation as the server has it. A running answer starts empty: its run is heard from the beginning. */
 function loaded(conversation: Conversation, from: StoredConversation): Conversation {
   const kept = from.messages.filter(
     message => !from.run_id || message.run_id !== from.run_id || message.role === 'user'
   );
-  const entries: Entry[] = kept.map(entry);
+  const entries: Entry[] = kept.map(message => fuller(entry(message), conversation));
   if (from.run_id) {
     const message = from.messages.find(each => each.role === 'assistant' && each.run_id === from.run_id);
     entries.push(awaited(message?.id ?? from.run_id, from.run_id));

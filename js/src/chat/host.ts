@@ -1,6 +1,6 @@
 /** What the panel needs of the place it lives in; a host gives it, the panel never looks for it. */
 
-import type { NotebookFocus } from './protocol';
+import type { NotebookFocus, Question } from './protocol';
 
 /** Translation, in the shape of JupyterLab's bundles: `%1`, `%2` … are filled in. */
 export interface Trans {
@@ -27,6 +27,8 @@ export interface Host {
   subject(): Subject | null;
   /** Calls back whenever `subject()` may have changed, until the signal. */
   onSubject(listener: () => void, signal: AbortSignal): void;
+  /** The first cell of the notebook that ended in an error, counted from 1; 0 for none. */
+  failingCell(): number;
   /** The notebook as it goes with a question: where the user is, and what is not saved. */
   notebook(): NotebookFocus | null;
   openCell(path: string, cell_id: string): void;
@@ -35,6 +37,9 @@ export interface Host {
   /** The conversation to show after a reload; empty for none. */
   recall(): string;
   remember(conversation_id: string): void;
+  /** The question that was sent in this window before a reload and whose conversation is not known yet. */
+  recallQuestion(): Question | null;
+  rememberQuestion(question: Question | null): void;
 }
 
 /** No translation: the English text with its values. */

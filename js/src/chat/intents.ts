@@ -50,10 +50,13 @@ export class Intents {
     this.#signal = signal;
   }
 
-  /** Shows the conversation of before the reload, goes on with its answer, and asks which model is there. */
+  /** Goes on where the reload broke off: with the question just sent, or the conversation shown; learns the model. */
   async start(): Promise<void> {
-    const id = this.#host.recall();
-    await Promise.all([id ? this.open(id) : undefined, this.#learnModel()]);
+    const [id, question] = [this.#host.recall(), this.#host.recallQuestion()];
+    if (question) {
+      this.#send(shown(this.#store.chat), question);
+    }
+    await Promise.all([id && !question ? this.open(id) : undefined, this.#learnModel()]);
   }
 
   /** Asks in the shown conversation; false when an answer is running there or it is not loaded. */
@@ -69,10 +72,7 @@ export class Intents {
       ...(conversation.id ? { conversation_id: conversation.id } : {}),
       ...(notebook ? { notebook } : {})
     };
-    const answer = this.#id();
-    this.#store.dispatch({ do: 'ask', key: conversation.key, id: this.#id(), text, answer });
-    this.#open.set(answer, question);
-    void this.#listen(conversation.key, answer, { question });
+    this.#send(conversation, question);
     return true;
   }
 
@@ -141,9 +141,27 @@ export class Intents {
     }
   }
 
+  #send({ key, id }: Conversation, question: Question): void {
+    const answer = this.#id();
+    this.#store.dispatch({ do: 'ask', key, id: this.#id(), text: question.question, answer });
+    this.#open.set(answer, question);
+    this.#host.rememberQuestion(id ? null : question);
+    void this.#listen(key, answer, { question });
+  }
+
+  /** Its run is known now, or there will be none: it is never sent again. */
+  #settle(answer: string): void {
+    const question = this.#open.get(answer);
+    this.#open.delete(answer);
+    if (question && question.request_id === this.#host.recallQuestion()?.request_id) {
+      this.#host.rememberQuestion(null);
+    }
+  }
+
   #show(key: string, id: string, title: string): void {
     this.#store.dispatch({ do: 'show', key, id, title });
     this.#host.remember(id);
+    this.#host.rememberQuestion(null);
   }
 
   async #learnModel(): Promise<void> {
@@ -239,7 +257,7 @@ export class Intents {
     this.#store.dispatch({ do: 'hear', key, answer: id, heard });
     const answer = this.#running(key, id);
     if (heard.kind === 'event' && heard.event?.name === 'run') {
-      this.#open.delete(id);
+      this.#settle(id);
       if (this.#store.chat.shown === key) {
         this.#host.remember(heard.event.conversation_id);
       }
@@ -269,7 +287,7 @@ export class Intents {
   /** Stops an answer that comes in one piece: its run is only known to the conversation. */
   async #giveUp(key: string, id: string, answer: Answer): Promise<void> {
     this.#readers.get(key)?.controller.abort();
-    this.#open.delete(answer.id);
+    this.#settle(answer.id);
     this.#store.dispatch({ do: 'end', key, answer: answer.id, reason: 'cancelled' });
     try {
       const run_id = id ? (await this.#transport.conversation(id, this.#signal)).run_id : '';
@@ -285,13 +303,13 @@ export class Intents {
     const conversation = this.#store.chat.conversations[key];
     const state = this.#running(key, answer);
     if (error instanceof Refused && error.failure.code === 'conversation_busy' && conversation?.id) {
-      this.#open.delete(answer);
+      this.#settle(answer);
       this.#store.dispatch({ do: 'withdraw', key, answer });
       await this.#load(key, conversation.id);
     } else if (error instanceof Refused && error.status === 404 && state?.run_id && conversation?.id) {
       await this.#load(key, conversation.id, state.run_id);
     } else if (state?.stopping && !state.run_id) {
-      this.#open.delete(answer);
+      this.#settle(answer);
       this.#store.dispatch({ do: 'end', key, answer, reason: 'cancelled' });
     } else {
       this.#store.dispatch({ do: 'fail', key, answer, failure: this.#failure(error) });

@@ -57,16 +57,17 @@ export function mount(el: HTMLElement, { transport, host }: { transport: Transpo
   const lifetime = new AbortController();
   const store = new Store(begin(newId()));
   const intents = new Intents({ store, transport, host, pause: untilOnline, id: newId }, lifetime.signal);
+  const composer = (): HTMLTextAreaElement | null => el.querySelector('textarea');
+  const focus = (): void => composer()?.focus();
   render(
-    <PanelContext.Provider value={{ store, intents, host, signal: lifetime.signal }}>
+    <PanelContext.Provider value={{ store, intents, host, focus, signal: lifetime.signal }}>
       <View />
     </PanelContext.Provider>,
     el
   );
   void intents.start();
-  const composer = (): HTMLTextAreaElement | null => el.querySelector('textarea');
   return {
-    focus: () => composer()?.focus(),
+    focus,
     focused: () => composer() !== null && document.activeElement === composer(),
     dispose: () => {
       lifetime.abort();

@@ -289,6 +289,17 @@ export function storedConversation(value: unknown): StoredConversation {
   return { ...summary(value), messages: list(object(value)['messages']).map(storedMessage) };
 }
 
+/** A question as it was kept over a reload; null when it is none. */
+export function question(value: unknown): Question | null {
+  const json = object(value);
+  const [asked, request_id, notebook] = [text(json['question']), text(json['request_id']), object(json['notebook'])];
+  const [path, cell_id] = [text(notebook['path']), text(notebook['cell_id'])];
+  if (!asked || !request_id) {
+    return null;
+  }
+  return { question: asked, request_id, ...(path ? { notebook: { path, ...(cell_id ? { cell_id } : {}) } } : {}) };
+}
+
 /** The answer of `POST preview`. */
 export function preview(value: unknown): Preview {
   const json = object(value);

@@ -1,15 +1,20 @@
 /**
  * The one place where state changes: actions in, painted once per animation frame.
  *
- * The law: listeners hear of a change at most once a frame, however many tokens came.
+ * The law: listeners hear of a change at most once a frame, however many tokens came; the first change after a rest
+ * is painted in the very next one, a flood in every third of a 60 Hz screen: it reads the same at a third of the work.
  */
 
 import type { Action, Chat } from './conversation';
 import { reduce } from './conversation';
 
+/** Milliseconds after a painting before the next frame is asked for. */
+const REST_MS = 35;
+
 export class Store {
   #chat: Chat;
-  #frame = 0;
+  #pending = false;
+  #painted = -Infinity;
   readonly #listeners = new Set<() => void>();
 
   constructor(chat: Chat) {
@@ -23,13 +28,9 @@ export class Store {
   dispatch(action: Action): void {
     const before = this.#chat;
     this.#chat = reduce(before, action);
-    if (this.#chat !== before && this.#frame === 0) {
-      this.#frame = requestAnimationFrame(() => {
-        this.#frame = 0;
-        this.#listeners.forEach(listener => {
-          listener();
-        });
-      });
+    if (this.#chat !== before && !this.#pending) {
+      this.#pending = true;
+      this.#askForFrame();
     }
   }
 
@@ -38,4 +39,21 @@ export class Store {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
+
+  #askForFrame(): void {
+    const rest = this.#painted + REST_MS - performance.now();
+    if (rest > 0) {
+      setTimeout(() => requestAnimationFrame(this.#paint), rest);
+    } else {
+      requestAnimationFrame(this.#paint);
+    }
+  }
+
+  readonly #paint = (): void => {
+    this.#pending = false;
+    this.#painted = performance.now();
+    this.#listeners.forEach(listener => {
+      listener();
+    });
+  };
 }

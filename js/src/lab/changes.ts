@@ -24,7 +24,7 @@ function merge(into: Difference, from: Difference): void {
   into.order ||= from.order;
 }
 
-function isCode(cell: ICellModel): cell is ICodeCellModel {
+export function isCode(cell: ICellModel): cell is ICodeCellModel {
   return cell.type === 'code';
 }
 

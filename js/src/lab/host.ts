@@ -4,6 +4,8 @@ import { Clipboard } from '@jupyterlab/apputils';
 import type { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import type { CommandRegistry } from '@lumino/commands';
 import type { Host, Piece, Trans } from '../chat/host';
+import type { Question } from '../chat/protocol';
+import { parse, question } from '../chat/protocol';
 import type { Notebooks } from './notebook';
 
 export interface Lab {
@@ -17,12 +19,14 @@ export interface Lab {
 
 export function labHost({ commands, notebooks, languages, trans, baseUrl }: Lab): Host {
   const place = `jupyter-assistant:${baseUrl}:conversation`;
+  const sent = `jupyter-assistant:${baseUrl}:question`;
   return {
     trans,
     subject: () => notebooks.subject(),
     onSubject: (listener, signal) => {
       notebooks.onSubject(listener, signal);
     },
+    failingCell: () => notebooks.failingCell(),
     notebook: () => notebooks.focus(),
     openCell: (path, cell_id) => {
       void commands.execute('docmanager:open', { path }).then(() => notebooks.reveal(path, cell_id));
@@ -36,8 +40,22 @@ export function labHost({ commands, notebooks, languages, trans, baseUrl }: Lab)
       } else {
         localStorage.removeItem(place);
       }
+    },
+    recallQuestion: () => question(parse(sessionStorage.getItem(sent) ?? '')),
+    rememberQuestion: asked => {
+      if (asked) {
+        sessionStorage.setItem(sent, JSON.stringify(saved(asked)));
+      } else {
+        sessionStorage.removeItem(sent);
+      }
     }
   };
+}
+
+/** A question without its unsaved cells, which are large, and which a reload takes from the notebook too. */
+function saved({ question, request_id, notebook }: Question): Question {
+  const { path = '', cell_id = '' } = notebook ?? {};
+  return { question, request_id, ...(path ? { notebook: { path, ...(cell_id ? { cell_id } : {}) } } : {}) };
 }
 
 /** `navigator.clipboard` exists only in a secure context, which a server in the local network is not. */

@@ -10,7 +10,7 @@ import type { IOutput } from '@jupyterlab/nbformat';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import type { Subject } from '../chat/host';
 import type { NotebookFocus, UnsavedCell } from '../chat/protocol';
-import { Changes } from './changes';
+import { Changes, isCode } from './changes';
 import { sendable } from './cut';
 
 /** Bytes of unsaved cells that may go with one question, and characters of a selection. */
@@ -39,6 +39,12 @@ export class Notebooks {
       cell: panel.content.activeCellIndex + 1,
       selected: selection(panel).length
     };
+  }
+
+  /** The first cell that ended in an error, counted from 1; 0 for none. */
+  failingCell(): number {
+    const panel = this.#tracker.currentWidget;
+    return panel ? cells(panel).findIndex(failed) + 1 : 0;
   }
 
   /** Calls back when another notebook or cell is current, or the text cursor moved there. */
@@ -88,6 +94,10 @@ export class Notebooks {
 
 function cells(panel: NotebookPanel): readonly ICellModel[] {
   return Array.from(panel.content.model?.cells ?? []);
+}
+
+function failed(cell: ICellModel): boolean {
+  return isCode(cell) && cell.outputs.length > 0 && cell.outputs.get(cell.outputs.length - 1).type === 'error';
 }
 
 /** The text selected in the active cell's editor. */

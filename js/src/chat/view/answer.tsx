@@ -146,7 +146,7 @@ function remedyLabel(kind: Remedy, trans: Trans): string {
 }
 
 function RemedyButton({ answer }: { answer: Answer }): VNode | null {
-  const { intents, host } = usePanel();
+  const { intents, host, focus } = usePanel();
   const kind = answer.state === 'running' ? null : remedy(answer);
   if (!kind) {
     return null;
@@ -157,6 +157,7 @@ function RemedyButton({ answer }: { answer: Answer }): VNode | null {
       class="jp-Assistant-button"
       onClick={() => {
         intents.remedy(answer, kind);
+        focus();
       }}
     >
       {remedyLabel(kind, host.trans)}

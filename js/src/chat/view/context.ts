@@ -11,6 +11,8 @@ export interface Panel {
   readonly store: Store;
   readonly intents: Intents;
   readonly host: Host;
+  /** Puts the cursor into the composer: where a button goes away, what it did goes on there. */
+  readonly focus: () => void;
   /** Ends with the panel. */
   readonly signal: AbortSignal;
 }

@@ -8,7 +8,7 @@ import { useChat, usePanel } from './context';
 import { ListIcon, NewIcon } from './icons';
 
 export function Header(): VNode {
-  const { intents, host } = usePanel();
+  const { intents, host, focus } = usePanel();
   const { trans } = host;
   const [open, setOpen] = useState(false);
   const name = useChat(chat => shown(chat).title) || trans.__('New conversation');
@@ -19,7 +19,7 @@ export function Header(): VNode {
     setOpen(!open);
   };
   return (
-    <header class="jp-Assistant-header">
+    <div class="jp-Assistant-header">
       <button
         type="button"
         class="jp-Assistant-title"
@@ -39,6 +39,7 @@ export function Header(): VNode {
         onClick={() => {
           setOpen(false);
           intents.fresh();
+          focus();
         }}
       >
         <NewIcon />
@@ -50,7 +51,7 @@ export function Header(): VNode {
           }}
         />
       ) : null}
-    </header>
+    </div>
   );
 }
 
@@ -86,7 +87,7 @@ export function items(chat: Chat): Item[] {
 }
 
 function List({ close }: { close: () => void }): VNode {
-  const { intents, host } = usePanel();
+  const { intents, host, focus } = usePanel();
   const { trans } = host;
   const chat = useChat(each => each);
   const box = useRef<HTMLDivElement>(null);
@@ -108,6 +109,7 @@ function List({ close }: { close: () => void }): VNode {
                 } else {
                   intents.show(item.key);
                 }
+                focus();
               }}
             >
               <span class="jp-Assistant-cut">{item.title || trans.__('New conversation')}</span>

@@ -13,7 +13,7 @@ export function useSubject(): Subject | null {
   useEffect(() => {
     const abort = new AbortController();
     const look = (): void => {
-      setSubject(host.subject());
+      setSubject(before => unlessSame(before, host.subject()));
     };
     host.onSubject(look, AbortSignal.any([abort.signal, signal]));
     look();
@@ -22,6 +22,12 @@ export function useSubject(): Subject | null {
     };
   }, [host]);
   return subject;
+}
+
+/** The text cursor moves often; what is asked about changes seldom. */
+function unlessSame(before: Subject | null, after: Subject | null): Subject | null {
+  const same = before?.name === after?.name && before?.cell === after?.cell && before?.selected === after?.selected;
+  return same ? before : after;
 }
 
 export function SubjectLine(): VNode | null {

@@ -34,7 +34,7 @@ export function usageSummary(usage: Usage, trans: Trans): string {
     usage.input_tokens || usage.output_tokens
       ? trans.__('%1 in · %2 out', usage.input_tokens.toLocaleString(), usage.output_tokens.toLocaleString())
       : '';
-  const seconds = usage.seconds ? trans.__('%1 s', usage.seconds.toFixed(1)) : '';
+  const seconds = usage.seconds >= 0.05 ? trans.__('%1 s', usage.seconds.toFixed(1)) : '';
   const cost = usage.cost === null ? '' : `${usage.cost.toPrecision(2)} ${usage.currency}`.trim();
   return [tokens, seconds, cost].filter(Boolean).join(' · ');
 }
@@ -53,7 +53,14 @@ export function progress(answer: Answer, trans: Trans): string {
   if (answer.status) {
     return answer.status;
   }
-  return answer.reasoning && !answer.text ? trans.__('Thinking…') : trans.__('Generating…');
+  if (answer.text) {
+    return trans.__('Generating…');
+  }
+  return answer.reasoning ? trans.__('Thinking…') : waiting(answer, trans);
+}
+
+function waiting({ model }: Answer, trans: Trans): string {
+  return model ? trans.__('Waiting for %1…', model) : trans.__('Sending…');
 }
 
 /** How an answer ended, where that needs saying. */
@@ -62,7 +69,9 @@ export function ending(answer: Answer, trans: Trans): string {
     case 'cancelled':
       return trans.__('Stopped');
     case 'interrupted':
-      return trans.__('Interrupted: the server was restarted. What had arrived is kept.');
+      return answer.text
+        ? trans.__('Interrupted: the server was restarted. What had arrived is kept.')
+        : trans.__('Interrupted: the server was restarted.');
     case 'length':
       return trans.__('Cut off at the longest answer this model gives.');
     case 'limit':

@@ -36,7 +36,14 @@ export function Transcript(): VNode {
         <Content conversation={conversation} />
       </section>
       {behind ? (
-        <button type="button" class="jp-Assistant-down" onClick={toEnd}>
+        <button
+          type="button"
+          class="jp-Assistant-down"
+          onClick={() => {
+            toEnd();
+            box.current?.focus({ preventScroll: true });
+          }}
+        >
           <DownIcon />
           {trans.__('New')}
         </button>
@@ -46,14 +53,21 @@ export function Transcript(): VNode {
 }
 
 function Content({ conversation }: { conversation: Conversation }): VNode {
-  const { intents, host } = usePanel();
+  const { intents, host, focus } = usePanel();
   const { entries, failure, loading, id } = conversation;
   if (failure) {
     return (
       <div class="jp-Assistant-error">
         <p>{failure.text}</p>
         <p class="jp-Assistant-hint">{failure.hint}</p>
-        <button type="button" class="jp-Assistant-button" onClick={() => void intents.open(id)}>
+        <button
+          type="button"
+          class="jp-Assistant-button"
+          onClick={() => {
+            void intents.open(id);
+            focus();
+          }}
+        >
           {host.trans.__('Try again')}
         </button>
       </div>
