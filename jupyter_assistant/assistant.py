@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Coroutine
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any, Protocol
 
 from . import context
@@ -230,8 +231,6 @@ class Assistant:
         question = accepted.question
         model = await self.models.resolve(question.model or self._settings.value("model") or None)
         run.emit(RunStarted(run.id, run.conversation_id, model.name))
-        if accepted.notice:
-            run.emit(Status(accepted.notice))
         if accepted.title:
             run.emit(Title(accepted.title))
         if question.notebook is not None:
@@ -239,6 +238,8 @@ class Assistant:
         snapshot = await self._snapshot(question.notebook)
         given = await self._given(question, snapshot, accepted.history, model.name)
         run.emit(given.context_event())
+        if accepted.notice:  # now, so that no other status takes its place before the answer begins
+            run.emit(Status(accepted.notice))
         return await self._stream(run, model, given.messages)
 
     async def _stream(self, run: Run, model: Model, messages: tuple[Message, ...]) -> Reason:
@@ -283,8 +284,9 @@ class Assistant:
         return await asyncio.to_thread(build) if _is_large(snapshot, question.notebook, history) else build()
 
     async def _keep(self, run: Run) -> None:
-        """Write what has come since, about once a second, while there is something; never per token."""
-        while not await run.sealed_within(self._checkpoint_seconds):
+        """Write what has come since, the first text soon, then about once a second; never per token."""
+        pauses = chain([self._checkpoint_seconds / 4], repeat(self._checkpoint_seconds))
+        while not await run.sealed_within(next(pauses)):
             frames, last = run.frames(run.saved)
             if not frames:
                 continue

@@ -13,6 +13,8 @@ into HTTP statuses, and ``assistant.py`` alone turns them into ``error`` events.
     ├── TooLarge                 a body or a text over its limit
     ├── ConversationBusy         an answer is still running in this conversation
     ├── StoreUnavailable         conversations cannot be read or written just now
+    ├── SettingsUnavailable      the user's settings cannot be read or written just now
+    ├── Misconfigured            a wrong setting keeps the assistant off; says which
     ├── NotebookError
     │   ├── PathRefused          outside the server's root, hidden, or not a path
     │   ├── NotebookNotFound
@@ -99,6 +101,16 @@ class ConversationBusy(AssistantError):
 class StoreUnavailable(AssistantError):
     code = "store_unavailable"
     default_hint = "Check the free space and the permissions of the data directory; chatting still works."
+
+
+class SettingsUnavailable(AssistantError):
+    code = "settings_unavailable"
+    default_hint = "Check the permissions and the content of the settings files in Jupyter's data directory."
+
+
+class Misconfigured(AssistantError):
+    code = "misconfigured"
+    default_hint = "Correct the setting and start the server again."
 
 
 class NotebookError(AssistantError):

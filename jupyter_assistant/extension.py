@@ -20,13 +20,13 @@ from . import sse
 from ._version import __version__
 from .assistant import Assistant
 from .conversations import Conversations
-from .errors import StoreUnavailable
+from .errors import Misconfigured, SettingsUnavailable, StoreUnavailable
 from .llm import Models, Options, Provider
 from .llm.client import Client
 from .notebooks import Notebooks
 from .runs import Entry, Runs
-from .server.handlers import Services, routes
-from .settings import KEY_VARIABLE, JupyterAssistant, Settings, SettingsUnavailable
+from .server.handlers import Services, off, routes
+from .settings import KEY_VARIABLE, JupyterAssistant, Settings
 
 
 class AssistantExtension(ExtensionApp):
@@ -47,8 +47,8 @@ class AssistantExtension(ExtensionApp):
             traits = JupyterAssistant(parent=self)
             self.known = Settings(traits, known=self._tokens())
         except TraitError as error:
-            said = str(error).rstrip(".")
-            self.log.error("Jupyter Assistant is off: %s. Correct the setting and start the server again.", said)
+            self._wrong = Misconfigured(f"Jupyter Assistant is off: {str(error).rstrip('.')}.")
+            self.log.error("%s %s", self._wrong.text, self._wrong.hint)
             self.assistant: Assistant | None = None
             return
         finally:
@@ -58,6 +58,7 @@ class AssistantExtension(ExtensionApp):
     def initialize_handlers(self) -> None:
         """Put the routes under ``{base_url}assistant/``."""
         if self.assistant is None:
+            self.handlers.extend(off(r"/", self._wrong))
             return
         services = Services(self.assistant, self.known, self.open, self._reconfigure)
         self.handlers.extend(routes(r"/", services))

@@ -32,6 +32,7 @@ from .messages import (
 )
 
 JOIN_SECONDS = 1 / 60
+JOIN_CHARS = 64_000
 LOG_BYTES = 16_000_000
 
 Encode = Callable[[str, bytes, int], bytes]
@@ -125,6 +126,7 @@ class Run:
         self._size = 0
         self._last = 0
         self._pending: list[str] = []
+        self._pending_size = 0
         self._pending_kind: type[Token] | type[Reasoning] = Token
         self._flushed_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -236,7 +238,10 @@ class Run:
             self._flush()
         self._pending_kind = type(event)
         self._pending.append(event.text)
-        if self._timer is None:
+        self._pending_size += len(event.text)
+        if self._pending_size > JOIN_CHARS:
+            self._flush()
+        elif self._timer is None:
             loop = asyncio.get_running_loop()
             wait = self._flushed_at + self._join_seconds - loop.time()
             if wait <= 0:
@@ -249,7 +254,7 @@ class Run:
             self._timer.cancel()
             self._timer = None
         if self._pending:
-            text, self._pending = "".join(self._pending), []
+            text, self._pending, self._pending_size = "".join(self._pending), [], 0
             self._flushed_at = asyncio.get_running_loop().time()
             self._append(self._pending_kind(text))
 

@@ -22,7 +22,7 @@ from jupyter_core.paths import jupyter_data_dir
 from traitlets import Float, Int, List, TraitError, Unicode, default, validate
 from traitlets.config import LoggingConfigurable
 
-from .errors import AssistantError, InvalidInput
+from .errors import InvalidInput, SettingsUnavailable
 from .messages import Json
 
 OPENAI_URL = "https://api.openai.com/v1"
@@ -30,6 +30,7 @@ OPENROUTER_URL = "https://openrouter.ai/api/v1"
 PREFIX = "JUPYTER_ASSISTANT_"
 KEY_VARIABLE = PREFIX + "API_KEY"
 MODEL_CHARS = 512
+INSTRUCTIONS_CHARS = 20_000
 _SECRET_NAME = re.compile(r"(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD)$")
 _TRAITLETS = re.compile(r"^The (?:value of the )?'\w+' trait of a JupyterAssistant instance ")
 
@@ -43,13 +44,6 @@ class Endpoint:
     base_url: str
     api_key: str = field(default="", repr=False)
     model: str | None = None
-
-
-class SettingsUnavailable(AssistantError):
-    """The user's settings file cannot be read or written."""
-
-    code = "settings_unavailable"
-    default_hint = "Check the permissions and the content of the settings files in Jupyter's data directory."
 
 
 class JupyterAssistant(LoggingConfigurable):
@@ -72,7 +66,9 @@ class JupyterAssistant(LoggingConfigurable):
     context_tokens = Int(
         16_000, min=500, max=10_000_000, help="Budget of a question with all its context, in estimated tokens."
     ).tag(config=True, user=True)
-    instructions = Unicode("", help="Your own instructions, added to the assistant's.").tag(config=True, user=True)
+    instructions = Unicode("", help="Your own instructions, added to the assistant's; at most 20 000 characters.").tag(
+        config=True, user=True
+    )
     no_think = List(
         Unicode(),
         help="Models (shell patterns, such as qwen3*) that are asked with /no_think to answer without reasoning.",
@@ -129,6 +125,13 @@ class JupyterAssistant(LoggingConfigurable):
         if len(name) > MODEL_CHARS or not name.isprintable():
             raise TraitError(f"model must be at most {MODEL_CHARS} printable characters.")
         return name
+
+    @validate("instructions")
+    def _valid_instructions(self, proposal: Mapping[str, Any]) -> str:
+        text = str(proposal["value"])
+        if len(text) > INSTRUCTIONS_CHARS:
+            raise TraitError(f"instructions must have at most {INSTRUCTIONS_CHARS} characters, not {len(text)}.")
+        return text
 
     @validate("locked")
     def _valid_locked(self, proposal: Mapping[str, Any]) -> list[str]:

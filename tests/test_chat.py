@@ -422,3 +422,8 @@ async def test_done_comes_also_when_keeping_the_answer_fails_for_no_known_reason
 async def test_the_default_model_is_listed_before_anybody_was_asked(server: Server) -> None:
     listing = (await server.client.get("models")).json()
     assert listing["default"] in [model["id"] for model in listing["models"]]
+
+
+async def test_a_preview_of_a_missing_notebook_is_404(server: Server) -> None:
+    missing = await server.client.post("preview", json={"question": "x", "notebook": {"path": "gone.ipynb"}})
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "notebook_not_found")

@@ -252,3 +252,13 @@ async def test_a_reader_ahead_of_a_log_that_a_crash_cut_short_is_given_the_snaps
     assert [entry.name for entry in stored.entries(2)] == ["done"]
     with pytest.raises(Gone):
         stored.entries(3)
+
+
+async def test_joined_tokens_never_become_an_event_that_a_reader_would_refuse() -> None:
+    run = a_run(join_seconds=10.0)
+    run.emit(Token("first"))
+    for _ in range(100):
+        run.emit(Token("x" * 10_000))
+    end(run)
+    assert max(len(entry.frame) for entry in run.entries()) < 100_000
+    assert len(run.transcript.text) == 5 + 1_000_000

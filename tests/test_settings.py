@@ -10,8 +10,8 @@ import pytest
 from traitlets import TraitError
 from traitlets.config import Config
 
-from jupyter_assistant.errors import InvalidInput
-from jupyter_assistant.settings import JupyterAssistant, Settings, SettingsUnavailable
+from jupyter_assistant.errors import InvalidInput, SettingsUnavailable
+from jupyter_assistant.settings import JupyterAssistant, Settings
 
 ROOT = Path(__file__).parent.parent
 

@@ -28,14 +28,18 @@ from ..errors import (
     ConversationBusy,
     Gone,
     InvalidInput,
+    Misconfigured,
+    NotebookBusy,
+    NotebookNotFound,
     NotFound,
     PathRefused,
+    SettingsUnavailable,
     StoreUnavailable,
     TooLarge,
 )
 from ..messages import Json, Question
 from ..runs import Finished, Run
-from ..settings import Settings, SettingsUnavailable
+from ..settings import Settings
 from . import fields
 
 RESOURCE = "assistant"
@@ -43,12 +47,15 @@ LOCAL_OWNER = "local"
 STATUSES: tuple[tuple[type[AssistantError], int], ...] = (
     (InvalidInput, 400),
     (PathRefused, 400),
+    (NotebookNotFound, 404),
+    (NotebookBusy, 503),
     (NotFound, 404),
     (ConversationBusy, 409),
     (Gone, 410),
     (TooLarge, 413),
     (StoreUnavailable, 503),
     (SettingsUnavailable, 503),
+    (Misconfigured, 503),
 )
 CODES = {
     400: ("invalid", "Correct the request and send it again."),
@@ -441,6 +448,23 @@ class UnknownHandler(AssistantHandler):
         raise web.HTTPError(404)
 
 
+class OffHandler(APIHandler):
+    """Every address while a wrong setting keeps the assistant off: says so, to those who may know."""
+
+    def initialize(self, error: Misconfigured) -> None:
+        """Take the sentence to say."""
+        self.error = error
+
+    @web.authenticated
+    @authorized(action="read", resource=RESOURCE)
+    async def get(self, *_: str) -> None:
+        """Say what is wrong."""
+        self.set_status(_status(self.error))
+        self.finish(json.dumps({"error": _error(self.error)}))
+
+    post = patch = delete = get
+
+
 def _question(handler: AssistantHandler) -> Question:
     """The question of a request; other wire formats are not built yet."""
     if handler.get_query_argument("protocol", ""):
@@ -481,6 +505,11 @@ ROUTES: tuple[tuple[str, type[AssistantHandler]], ...] = (
     (r"health", HealthHandler),
     (r".*", UnknownHandler),
 )
+
+
+def off(base: str, error: Misconfigured) -> list[tuple[str, type[OffHandler], Json]]:
+    """What stands in place of the routes while the assistant is off."""
+    return [(rf"{base}assistant/.*", OffHandler, {"error": error})]
 
 
 def routes(base: str, services: Services) -> list[tuple[str, type[AssistantHandler], Json]]:
