@@ -26,7 +26,7 @@ help: ## list the commands
 setup: $(READY) $(JS_READY) front-end ## make the environment for development
 
 run: $(READY) front-end ## open JupyterLab on examples/ (ARGS="--port 9999" goes to JupyterLab)
-	jupyter lab --ServerApp.root_dir=examples $(ROOT_ALLOWED) $(ARGS)
+	jupyter lab --ServerApp.root_dir=examples --LabApp.default_url=/lab/tree/failing-sales.ipynb $(ROOT_ALLOWED) $(ARGS)
 
 test: test-js test-py ## run vitest and pytest
 
@@ -59,6 +59,7 @@ watch: $(READY) $(JS_READY) ## rebuild the front-end at every change; reload the
 
 clean: ## remove all that the commands made
 	rm -rf $(VENV) js/node_modules jupyter_assistant/labextension dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment, with Node.js if the machine has none and the package in it for development. The link to the built
 # front-end comes last and goes first: pip would write through it.

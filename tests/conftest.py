@@ -81,6 +81,7 @@ def jp_server_cleanup(jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[No
     app = ServerApp.instance()
     jp_asyncio_loop.run_until_complete(app._cleanup())
     app.kernel_manager.context.destroy()
+    app.contents_manager.notary.store.close()  # it leaves its database to the collector, which 3.13 warns of
     ServerApp.clear_instance()
 
 

@@ -308,6 +308,7 @@ async def test_a_hundred_saves_among_readers_all_arrive_and_all_reads_are_whole(
             assert {snapshot.cells[0].source for snapshot in found} <= {str(number - 1), str(number)}
             assert json.loads((tmp_path / "a.ipynb").read_bytes())["cells"][0]["source"] == [str(number)]
     assert [file for file in os.listdir(tmp_path) if file != ".ipynb_checkpoints"] == ["a.ipynb"]
+    manager.notary.store.close()
 
 
 # ---------------------------------------------------------------- shared work, and the process
