@@ -10,6 +10,8 @@ VENV := .venv
 READY := $(VENV)/.ready
 JS_READY := js/node_modules/.ready
 LINKED := $(VENV)/share/jupyter/labextensions/jupyter-assistant
+# JupyterLab asks on a first start whether to fetch news, right over the assistant's composer: not in this environment.
+QUIET_LAB := $(VENV)/share/jupyter/lab/settings
 ARGS ?=
 ROOT_ALLOWED := $(if $(filter 0,$(shell id -u)),--allow-root)
 
@@ -74,6 +76,8 @@ $(READY): pyproject.toml hatch_build.py
 	@[ ! -L $(LINKED) ] || rm $(LINKED)
 	python -m pip install --quiet --editable '.[dev]'
 	jupyter-builder develop --overwrite .
+	mkdir -p $(QUIET_LAB)
+	printf '%s\n' '{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}' > $(QUIET_LAB)/overrides.json
 	@touch $@
 
 $(JS_READY): js/package.json js/package-lock.json | $(READY)

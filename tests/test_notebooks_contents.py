@@ -129,3 +129,4 @@ async def test_a_subclass_is_asked_through_its_api(tmp_path: Path) -> None:
     (tmp_path / "a.ipynb").write_text(json.dumps(NOTEBOOK))
     assert not is_stock(manager)
     assert (await read(manager, root=tmp_path)).home == "contents"
+    manager.notary.store.close()
