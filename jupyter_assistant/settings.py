@@ -222,17 +222,21 @@ class Settings:
 
         Raises InvalidInput naming the field, SettingsUnavailable when the file cannot be written.
         """
-        for name in changes:
-            if name not in USER_SETTINGS:
-                raise InvalidInput(name, "there is no such setting", f"Settings are: {', '.join(USER_SETTINGS)}.")
-            if name in self.traits.locked:
-                raise InvalidInput(name, "is locked by the administrator", "Ask the administrator to change it.")
-        kept = _checked(self.traits, {k: v for k, v in changes.items() if v is not None})
+        kept = self.checked(changes)
         user = {**{k: v for k, v in self._user.items() if k not in changes}, **kept}
         if "base_url" in changes and "api_key" not in changes:
             user.pop("api_key", None)  # a key belongs to the endpoint it was given for
         self._write(user)
         self._user = user
+
+    def checked(self, changes: Mapping[str, Any]) -> Json:
+        """The changes as they would be kept; keeps nothing. Raises InvalidInput naming the first that may not be."""
+        for name in changes:
+            if name not in USER_SETTINGS:
+                raise InvalidInput(name, "there is no such setting", f"Settings are: {', '.join(USER_SETTINGS)}.")
+            if name in self.traits.locked:
+                raise InvalidInput(name, "is locked by the administrator", "Ask the administrator to change it.")
+        return _checked(self.traits, {k: v for k, v in changes.items() if v is not None})
 
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The configured endpoints, the default one first (order: DESIGN §9)."""

@@ -101,7 +101,7 @@ def test_a_question_streams_an_answer_about_the_open_notebook(sidebar: Sidebar, 
     answer = sidebar.finished()
     expect(answer.get_by_role("heading", name="What total is")).to_be_visible()
     expect(answer.get_by_role("table")).to_be_visible()
-    expect(answer.get_by_role("button", name="Copy")).to_be_visible()
+    expect(answer.get_by_role("button", name="Copy", exact=True)).to_be_visible()
     expect(sidebar.root).to_contain_text("Given: failing-sales.ipynb")
     expect(sidebar.question).to_be_focused()
     assert "rename" in gateway.posts[-1].question
@@ -206,14 +206,14 @@ def test_a_gateway_that_is_down_is_a_card_that_names_it(sidebar: Sidebar, gatewa
     expect(sidebar.question).to_be_focused()
 
 
-def test_a_refused_key_is_a_card_with_one_action_and_the_question_is_kept(sidebar: Sidebar) -> None:
+def test_a_refused_key_is_a_card_with_its_actions_and_the_question_is_kept(sidebar: Sidebar) -> None:
     use_model(sidebar.lab, "status-401")
     sidebar.ask("Anybody there?")
     answer = sidebar.finished()
     expect(answer.locator(".jp-Assistant-error")).to_contain_text("key")
-    expect(answer.get_by_role("button")).to_have_count(1)
+    expect(answer.get_by_role("button", name="Connect a model…")).to_be_visible()
     use_model(sidebar.lab, "markdown")
-    answer.get_by_role("button").click()
+    answer.get_by_role("button", name="Try again").click()
     expect(sidebar.finished()).to_contain_text("What total is")
 
 

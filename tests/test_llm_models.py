@@ -309,6 +309,51 @@ async def test_the_built_in_responder_can_be_tried(client: Client) -> None:
     assert (found["ok"], found["model"]) == (True, OFFLINE)
 
 
+async def test_an_endpoint_is_tried_before_it_is_saved_and_nothing_of_it_is_kept(
+    client: Client, gateway: Gateway
+) -> None:
+    made = models(client)
+    found = await made.test_endpoint(gateway.url, KEY, "echo")
+    assert (found["ok"], found["model"], found["text"]) == (True, "gateway/echo", "Reply with one word: ready")
+    assert 0 < found["first_token_s"] <= found["seconds"]
+    assert [request.method for request in gateway.requests] == ["POST"]
+    assert gateway.posts[0].headers["authorization"] == f"Bearer {KEY}"
+    assert gateway.posts[0].json["max_tokens"] == 64
+    assert [entry["name"] for entry in made.listing()["providers"]] == ["offline"]
+    assert seen_last(made) == {}
+
+
+async def test_a_missing_v1_is_suggested_only_where_it_works(client: Client, gateway: Gateway) -> None:
+    found = await models(client).test_endpoint(gateway.root, "", "echo")
+    assert (found["ok"], found["error"]["code"]) == (False, "endpoint_not_found")
+    assert found["suggestion"] == {"base_url": gateway.url}
+    assert [request.path for request in gateway.requests] == ["/chat/completions", "/v1/chat/completions"]
+    assert "suggestion" not in await models(client).test_endpoint(f"{gateway.root}/elsewhere", "", "echo")
+    asked = len(gateway.requests)
+    assert "suggestion" not in await models(client).test_endpoint(f"{gateway.url}/v2", "", "echo")
+    assert len(gateway.requests) == asked + 1
+
+
+async def test_an_endpoint_without_a_chosen_model_is_asked_for_its_own(client: Client, gateway: Gateway) -> None:
+    several = await models(client).test_endpoint(gateway.url)
+    assert (several["ok"], several["error"]["code"]) == (False, "no_model")
+    assert several["models"] == ["echo", "markdown", "reasoning", "think", "paced-200-20"]
+    assert (await models(client).test_endpoint(gateway.root))["suggestion"] == {"base_url": gateway.url}
+    gateway.models = [{"id": "echo"}]
+    assert (await models(client).test_endpoint(gateway.url))["model"] == "gateway/echo"
+    gateway.models = []
+    assert "no model yet" in (await models(client).test_endpoint(gateway.url))["error"]["text"]
+
+
+async def test_an_endpoint_that_refuses_the_key_never_shows_it(client: Client) -> None:
+    with running_gateway(key="another") as gateway:
+        for model in ("echo", None):
+            found = await models(client).test_endpoint(gateway.url, KEY, model)
+            assert found["error"]["code"] == "key_rejected"
+            assert "Copy the whole key again" in found["error"]["hint"]
+            assert KEY not in json.dumps(found)
+
+
 def seen_last(made: Models) -> Json:
     return made.last_seen or {}
 

@@ -11,8 +11,8 @@ function asked(): Chat {
   return reduce(begin('k'), { do: 'ask', key: 'k', id: 'q', text: 'Why does it fail?', answer: 'a' });
 }
 
-function hear(name: string, data: unknown, number = 1): Action {
-  return { do: 'hear', key: 'k', answer: 'a', heard: { kind: 'event', number, event: runEvent(name, data) } };
+function hear(name: string, data: unknown, number = 1, at = 0): Action {
+  return { do: 'hear', key: 'k', answer: 'a', heard: { kind: 'event', number, event: runEvent(name, data) }, at };
 }
 
 function answer(chat: Chat): Answer {
@@ -60,8 +60,8 @@ test('no action changes a state that was there before it', () => {
 test('an event for another answer or another conversation changes nothing', () => {
   const chat = asked();
   const heard = { kind: 'event', number: 1, event: runEvent('token', { text: 'x' }) } as const;
-  expect(reduce(chat, { do: 'hear', key: 'k', answer: 'other', heard })).toBe(chat);
-  expect(reduce(chat, { do: 'hear', key: 'other', answer: 'a', heard })).toBe(chat);
+  expect(reduce(chat, { do: 'hear', key: 'k', answer: 'other', heard, at: 0 })).toBe(chat);
+  expect(reduce(chat, { do: 'hear', key: 'other', answer: 'a', heard, at: 0 })).toBe(chat);
 });
 
 test('what has ended stays as it ended', () => {
@@ -77,7 +77,7 @@ test('a title that comes while the answer runs names the conversation', () => {
 
 test('an unknown event is counted and otherwise ignored', () => {
   const after = answer(reduce(asked(), hear('tool_call', { call_id: 'x' }, 4)));
-  expect(after).toEqual({ ...awaited('a'), last: 4 });
+  expect(after).toEqual({ ...awaited('a'), asked: true, last: 4 });
 });
 
 test('text and reasoning are kept when an error ends the answer', () => {
@@ -171,4 +171,13 @@ test('what was heard stays when a killed server has stored less of it', () => {
   });
   const after = answer(reduce(heard, { do: 'loaded', key: 'k', conversation }));
   expect(after).toMatchObject({ state: 'interrupted', text: 'word0 word1' });
+});
+
+test('thinking is timed from its first to its last event, of an answer asked for here', () => {
+  const chat = [
+    hear('reasoning', { text: 'H' }, 1, 1_000),
+    hear('reasoning', { text: 'm.' }, 2, 4_500),
+    hear('token', { text: 'So.' }, 3, 9_000)
+  ].reduce(reduce, asked());
+  expect(answer(chat)).toMatchObject({ reasoning: 'Hm.', thought: { from: 1_000, to: 4_500 } });
 });

@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import { expect, test } from 'vitest';
+import { Connections } from '../src/chat/connections';
 import { begin } from '../src/chat/conversation';
 import { Intents } from '../src/chat/intents';
 import { destination, speaksForItself } from '../src/chat/markdown/url';
@@ -99,7 +100,8 @@ function bare(): { panel: Panel } {
   const [store, host, transport] = [new Store(begin('k')), new Place(), new Script()];
   const surroundings = { store, host, transport, pause: () => Promise.resolve(), id: () => 'id' };
   const focus = (): void => undefined;
-  return { panel: { store, host, focus, signal, intents: new Intents(surroundings, signal) } };
+  const connections = new Connections(surroundings, signal);
+  return { panel: { store, host, focus, signal, connections, intents: new Intents(surroundings, signal) } };
 }
 
 async function answered(text: string, size = text.length): Promise<Screen> {

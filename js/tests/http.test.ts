@@ -247,21 +247,53 @@ test('the other routes are asked as the server has them', async () => {
       tokens: 1,
       budget: 9
     }),
-    json({ conversations: [{ id: 'c1', title: 'T', updated: 1.5, run_id: null }] }),
+    json({ conversations: [{ id: 'c1', title: 'T', updated: 1.5, pinned: true, run_id: null }], archived: 2 }),
+    json({ conversations: [], archived: 2 }),
+    json({ id: 'c1' }),
+    new Response(null, { status: 204 }),
+    new Response('# T', {
+      headers: { 'Content-Disposition': "attachment; filename*=utf-8''a%20b.md", 'Content-Type': 'text/markdown' }
+    }),
     json({ id: 'c1', title: 'T', messages: [] }),
-    json({ default: 'offline/responder' })
+    json({ default: 'offline/responder', providers: [{ name: 'offline' }, 3], models: [{ id: 'offline/responder' }] }),
+    json({ default: 'x/y' }),
+    json({ ok: false, model: 'm', error: { code: 'endpoint_not_found' }, suggestion: { base_url: 'http://h/v1' } }),
+    json({ settings: { model: '' }, locked: ['model'] }),
+    json({})
   );
   const transport = httpTransport(fetch);
   await transport.stop('r1', signal);
   expect((await transport.preview(QUESTION, signal)).items[0]).toMatchObject({ text: 'abc', redacted: 1 });
-  expect(await transport.conversations(signal)).toEqual([{ id: 'c1', title: 'T', updated: 1.5, run_id: '' }]);
+  expect(await transport.conversations(false, signal)).toEqual({
+    conversations: [{ id: 'c1', title: 'T', updated: 1.5, pinned: true, run_id: '' }],
+    archived: 2
+  });
+  expect((await transport.conversations(true, signal)).archived).toBe(2);
+  await transport.change('c1', { pinned: true }, signal);
+  await transport.remove('c1', signal);
+  expect(await transport.exported('c1', 'md', signal)).toEqual({ name: 'a b.md', type: 'text/markdown', text: '# T' });
   expect((await transport.conversation('c1', signal)).title).toBe('T');
-  expect(await transport.model(signal)).toBe('');
+  expect(await transport.models(signal)).toMatchObject({ default: 'offline/responder', models: [{ name: '' }] });
+  expect((await transport.lookForModels(signal)).default).toBe('x/y');
+  expect(await transport.tryModel({ base_url: 'http://h', api_key: 'k' }, signal)).toMatchObject({
+    failure: { code: 'endpoint_not_found' },
+    suggestion: 'http://h/v1'
+  });
+  expect(await transport.locked(signal)).toEqual(['model']);
+  await transport.configure({ model: null }, signal);
   expect(calls.map(call => `${call.method} ${call.path}`)).toEqual([
     'POST chat/r1/stop',
     'POST preview',
     'GET conversations',
+    'GET conversations?archived=1',
+    'PATCH conversations/c1',
+    'DELETE conversations/c1',
+    'GET conversations/c1/export?format=md',
     'GET conversations/c1',
-    'GET models'
+    'GET models',
+    'POST models/refresh',
+    'POST models/test',
+    'GET settings',
+    'PATCH settings'
   ]);
 });

@@ -18,6 +18,7 @@ class NoLayout implements ResizeObserver {
   }
 }
 globalThis.ResizeObserver = NoLayout;
+Element.prototype.scrollIntoView = () => undefined;
 
 const screens: Screen[] = [];
 

@@ -5,15 +5,20 @@ import { join } from 'node:path';
 import type { Host, Subject } from '../src/chat/host';
 import { ENGLISH } from '../src/chat/host';
 import type {
+  Catalogue,
+  Changes,
+  Exported,
+  Listing,
   Numbered,
   Preview,
   Question,
   RunEvent,
   StoredConversation,
   StoredMessage,
-  Summary
+  Trial,
+  Tried
 } from '../src/chat/protocol';
-import { runEvent, storedConversation } from '../src/chat/protocol';
+import { catalogue, runEvent, storedConversation } from '../src/chat/protocol';
 import type { Transport } from '../src/chat/transport';
 import { Lost, Refused } from '../src/chat/transport';
 
@@ -91,10 +96,29 @@ export class Script implements Transport {
   readonly asked: { question: Question; stream: Stream }[] = [];
   readonly resumed: { run_id: string; after: number; stream: Stream }[] = [];
   readonly stopped: string[] = [];
+  readonly amended: [string, object][] = [];
+  readonly removed: string[] = [];
+  readonly archived = new Set<string>();
   stored: Record<string, StoredConversation> = {};
+  listFailure: Error | null = null;
+  changeFailure: Error | null = null;
   whole: (question: Question) => Promise<RunEvent[]> = () => Promise.reject(new Lost('no answer'));
   halt: (run_id: string) => Promise<void> = () => Promise.resolve();
   name = '';
+  known: Catalogue | null = null;
+  /** What looking for models finds, and what is known once settings were changed. */
+  found: Catalogue | null = null;
+  saved: Catalogue | null = null;
+  locks: string[] = [];
+  readonly tried: Tried[] = [];
+  readonly changed: Changes[] = [];
+  trial: (tried: Tried) => Trial = tried => ({
+    model: tried.model ?? '',
+    seconds: 0.5,
+    failure: null,
+    suggestion: '',
+    models: []
+  });
 
   ask(question: Question, signal: AbortSignal): Stream {
     const stream = new Stream(signal);
@@ -117,12 +141,36 @@ export class Script implements Transport {
     return this.halt(run_id);
   }
 
-  preview(): Promise<Preview> {
-    return Promise.reject(new Lost('not played'));
+  preview: (question: Question) => Promise<Preview> = () => Promise.reject(new Lost('not played'));
+
+  conversations(archived = false): Promise<Listing> {
+    if (this.listFailure) {
+      return Promise.reject(this.listFailure);
+    }
+    const all = Object.values(this.stored);
+    const packed = all.filter(({ id }) => this.archived.has(id));
+    const listed = all.filter(({ id }) => !this.archived.has(id));
+    return Promise.resolve({ conversations: archived ? packed : listed, archived: packed.length });
   }
 
-  conversations(): Promise<Summary[]> {
-    return Promise.resolve(Object.values(this.stored));
+  change(id: string, change: object): Promise<void> {
+    this.amended.push([id, change]);
+    const before = this.stored[id];
+    if (this.changeFailure || !before) {
+      return Promise.reject(this.changeFailure ?? new Lost('unknown'));
+    }
+    this.stored[id] = { ...before, ...change };
+    return Promise.resolve();
+  }
+
+  remove(id: string): Promise<void> {
+    this.removed.push(id);
+    this.stored = Object.fromEntries(Object.entries(this.stored).filter(([each]) => each !== id));
+    return Promise.resolve();
+  }
+
+  exported(id: string, format: string): Promise<Exported> {
+    return Promise.resolve({ name: `${id}.${format}`, type: 'text/plain', text: `all of ${id}` });
   }
 
   conversation(id: string): Promise<StoredConversation> {
@@ -132,12 +180,32 @@ export class Script implements Transport {
       : Promise.reject(new Refused(404, { code: 'not_found', text: 'unknown', hint: '' }));
   }
 
-  model(): Promise<string> {
-    return Promise.resolve(this.name);
+  models(): Promise<Catalogue> {
+    return Promise.resolve(this.known ?? catalogueOf(this.name));
   }
 
-  store(id: string, messages: unknown[], run_id: string | null = null): void {
-    this.stored[id] = storedConversation({ id, title: `Title of ${id}`, updated: 1, run_id, messages });
+  lookForModels(): Promise<Catalogue> {
+    this.known = this.found ?? this.known;
+    return this.models();
+  }
+
+  tryModel(tried: Tried): Promise<Trial> {
+    this.tried.push(tried);
+    return Promise.resolve(this.trial(tried));
+  }
+
+  locked(): Promise<string[]> {
+    return Promise.resolve(this.locks);
+  }
+
+  configure(changes: Changes): Promise<void> {
+    this.changed.push(changes);
+    this.known = this.saved ?? this.known;
+    return Promise.resolve();
+  }
+
+  store(id: string, messages: unknown[], run_id: string | null = null, more: object = {}): void {
+    this.stored[id] = storedConversation({ id, title: `Title of ${id}`, updated: 1, run_id, messages, ...more });
   }
 }
 
@@ -145,6 +213,8 @@ export class Place implements Host {
   readonly trans = ENGLISH;
   readonly opened: [string, string][] = [];
   readonly copied: string[] = [];
+  readonly saved: Exported[] = [];
+  readonly drafts = new Map<string, string>();
   remembered = '';
   question: Question | null = null;
   failing = 0;
@@ -175,6 +245,18 @@ export class Place implements Host {
     return Promise.resolve();
   }
 
+  save(file: Exported): void {
+    this.saved.push(file);
+  }
+
+  recallDraft(id: string): string {
+    return this.drafts.get(id) ?? '';
+  }
+
+  rememberDraft(id: string, text: string): void {
+    this.drafts.set(id, text);
+  }
+
   highlight(code: string): Promise<{ text: string; className: string }[]> {
     return Promise.resolve([{ text: code, className: 'coloured' }]);
   }
@@ -195,6 +277,23 @@ export class Place implements Host {
     this.question = question;
   }
 }
+
+/** What a server knows whose default model is `name`; without one it has only the built-in responder. */
+export function catalogueOf(name: string): Catalogue {
+  const [provider = '', ...rest] = name.split('/');
+  const ours = { id: name, provider, name: rest.join('/') };
+  return catalogue({
+    default: name || 'offline/responder',
+    providers: [
+      ...(name ? [{ name: provider, label: provider, base_url: 'https://gateway.example/v1' }] : []),
+      OFFLINE
+    ],
+    models: [...(name ? [ours] : []), RESPONDER]
+  });
+}
+
+export const OFFLINE = { name: 'offline', label: 'Built-in responder (no model)', local: true };
+export const RESPONDER = { id: 'offline/responder', provider: 'offline', name: 'Built-in responder (no model)' };
 
 export function message(role: string, text: string, more: object = {}): object {
   return {

@@ -15,7 +15,7 @@ function flooded(count: number): number {
   const painted = vi.fn();
   store.subscribe(painted);
   for (let n = 0; n < count; n++) {
-    store.dispatch({ do: 'model', model: `m${n}` });
+    store.dispatch({ do: 'draft', text: `m${n}` });
     vi.advanceTimersByTime(1);
   }
   return painted.mock.calls.length;
@@ -33,10 +33,10 @@ test('a flood is painted twenty times a second', () => {
 
 test('the last change of a flood is painted', () => {
   const store = new Store(begin('k'));
-  const seen: (string | null)[] = [];
-  store.subscribe(() => seen.push(store.chat.model));
-  ['a', 'b'].forEach(model => {
-    store.dispatch({ do: 'model', model });
+  const seen: (string | undefined)[] = [];
+  store.subscribe(() => seen.push(store.chat.draft?.text));
+  ['a', 'b'].forEach(text => {
+    store.dispatch({ do: 'draft', text });
     vi.advanceTimersByTime(17);
   });
   vi.advanceTimersByTime(100);

@@ -224,7 +224,7 @@ test('a code block has its language, is copied as it is, and gets its colours wh
   screen.button('Copy').click();
   await screen.until(() => screen.place.copied.length === 1);
   expect(screen.place.copied).toEqual(['x = 1\ny = 2']);
-  await screen.until(() => screen.el.textContent.includes('Copied'));
+  await screen.until(() => screen.find('.jp-Assistant-codeHead button').getAttribute('aria-label') === 'Copied');
 });
 
 test('nodes of finished blocks stay the same nodes to the end of the answer', async () => {
@@ -336,7 +336,7 @@ test('the list shows the conversations, which of them answer, and opens one', as
   script.store('conv-3', [], 'run-3');
   const screen = new Screen(script);
   screen.find('.jp-Assistant-title').click();
-  await screen.until(() => screen.all('.jp-Assistant-list button').length === 2);
+  await screen.until(() => screen.all('.jp-Assistant-open').length === 2);
   expect(screen.all('.jp-Assistant-list [aria-label=Answering]')).toHaveLength(1);
   screen.button('Title of conv-2').click();
   await screen.shows('old answer');

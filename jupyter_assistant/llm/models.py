@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
-from ..errors import AssistantError, EndpointNotFound, NoModel, ProviderError
+from ..errors import AssistantError, EndpointNotFound, KeyRejected, ModelNotFound, NoModel, ProviderError
 from ..messages import Json, Message, Reasoning, Token
 from .client import Client
 from .faults import not_a_gateway, refused
@@ -103,14 +103,39 @@ class Models:
             first, text = await _tried(model, started)
         except AssistantError as error:
             return {"ok": False, "model": name or self._default_id(), "error": _said(error)}
-        seconds = time.monotonic() - started
-        return {
-            "ok": True,
-            "model": model.name,
-            "first_token_s": round(seconds if first is None else first, 3),
-            "seconds": round(seconds, 3),
-            "text": text,
-        }
+        return _went_well(model.name, started, first, text)
+
+    async def test_endpoint(self, base_url: str, api_key: str = "", model: str | None = None) -> Json:
+        """One small real call to an endpoint that is not configured; nothing of it is kept.
+
+        Without a model the endpoint is asked for its list: its only one is tried, of several the names are given in
+        ``models``. Where the address leads nowhere and the same with ``/v1`` works, ``suggestion`` has that one.
+        """
+        provider = Provider(_TRIED, base_url, base_url, api_key)
+        found = await self._trial(provider, model)
+        if found["ok"] or found["error"]["code"] != EndpointNotFound.code or provider.versioned:
+            return found
+        mended = f"{base_url}/v1"
+        again = await self._trial(replace(provider, base_url=mended), model)
+        works = again["ok"] or again["error"]["code"] == NoModel.code
+        return {**found, "suggestion": {"base_url": mended}} if works else found
+
+    async def _trial(self, provider: Provider, model: str | None) -> Json:
+        """One call to a provider that is none of ours."""
+        started = time.monotonic()
+        names: list[str] = []
+        try:
+            if model is None:
+                names = [entry.id for entry in await self._models_of(provider, _LIST_SECONDS)]
+                model = _one(names)
+            options = self._options(f"{provider.name}/{model}")
+            brief = replace(options, max_tokens=min(_TEST_TOKENS, options.max_tokens or _TEST_TOKENS))
+            tried = GatewayModel(provider, model, self._client, brief, {}, lambda error: None)
+            first, text = await _tried(tried, started)
+        except AssistantError as error:
+            said = _said(error) | _form_hint(error)
+            return {"ok": False, "model": model, "error": said, **({"models": names} if names else {})}
+        return _went_well(tried.name, started, first, provider.redacted(text))
 
     def expected(self, name: str | None) -> str:
         """The full name of the model that ``resolve`` would give, without asking; empty where only asking can tell."""
@@ -281,6 +306,13 @@ _OFFLINE_PROVIDER: Json = {
     "state": "ok",
 }
 _OFFLINE_MODEL: Json = {"id": OFFLINE_ID, "provider": OFFLINE, "name": OFFLINE_LABEL}
+_TRIED = "gateway"
+"""What an endpoint that is tried will be called once it is saved."""
+_FORM_HINTS: tuple[tuple[type[AssistantError], str], ...] = (
+    (KeyRejected, "Copy the whole key again, and check that it belongs to this address."),
+    (ModelNotFound, "Check the name's spelling, or leave the model out to see what the endpoint has."),
+    (NoModel, "Choose a model and test again."),
+)
 _TEST = (Message("user", "Reply with one word: ready"),)
 
 
@@ -302,6 +334,33 @@ async def _tried(model: Model, started: float) -> tuple[float | None, str]:
             if isinstance(event, Token):
                 text = (text + event.text)[:_SHOWN]
     return first, text
+
+
+def _went_well(name: str, started: float, first: float | None, text: str) -> Json:
+    """The answer of a call that worked, with its times in seconds."""
+    seconds = time.monotonic() - started
+    return {
+        "ok": True,
+        "model": name,
+        "first_token_s": round(seconds if first is None else first, 3),
+        "seconds": round(seconds, 3),
+        "text": text,
+    }
+
+
+def _one(names: Sequence[str]) -> str:
+    """The only one. Raises NoModel when there are none or several."""
+    if not names:
+        raise NoModel("The endpoint has no model yet.")
+    if len(names) > 1:
+        raise NoModel(f"The endpoint has {len(names)} models.")
+    return names[0]
+
+
+def _form_hint(error: AssistantError) -> Json:
+    """What to do next where the address, the key and the model stand in a form rather than in the environment."""
+    hint = next((hint for kind, hint in _FORM_HINTS if isinstance(error, kind)), None)
+    return {"hint": hint} if hint else {}
 
 
 def _entry(provider: Provider, model: Listed) -> Json:

@@ -17,6 +17,7 @@ from ..messages import Json, NotebookFocus, Question, UnsavedCell
 QUESTION_CHARS = 32_000
 PATH_CHARS = 4_096
 NAME_CHARS = 512
+KEY_CHARS = 4_096
 SELECTION_CHARS = 200_000
 SOURCE_CHARS = 2_000_000
 MAX_CELLS = 100_000
@@ -74,6 +75,10 @@ class Fields:
         if value is not None and not value.isprintable():
             self.refuse(field, "must hold printable characters only")
         return value
+
+    def absent(self, field: str) -> bool:
+        """Whether a field is not there, or null."""
+        return self._values.get(field) is None
 
     def flag(self, field: str) -> bool | None:
         """true or false; None when it is absent."""
@@ -139,6 +144,15 @@ def question(body: Json) -> Question:
         fields.refuse("profile", "is not available yet; leave the field out")
     fields.end()
     return asked
+
+
+def endpoint(fields: Fields) -> Json:
+    """``base_url`` and, where given, ``api_key`` of an endpoint that is to be tried; empty when there is none."""
+    key = fields.printable("api_key", KEY_CHARS)
+    if key is None and fields.absent("base_url"):
+        return {}
+    url = fields.required("base_url", PATH_CHARS)
+    return {"base_url": url, **({} if key is None else {"api_key": key})}
 
 
 def _focus(fields: Fields | None) -> NotebookFocus | None:

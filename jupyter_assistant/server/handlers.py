@@ -392,11 +392,19 @@ class ModelsTestHandler(AssistantHandler):
     @web.authenticated
     @authorized(action="execute", resource=RESOURCE)
     async def post(self) -> None:
-        """Call the named model, or the default one."""
+        """Call the named model, or the default one; with a ``base_url``, at that endpoint, which need not be saved.
+
+        A key that is saved never goes to it: it gets the one given here, or none.
+        """
         body = fields.Fields(self.body())
         model = body.printable("model", fields.NAME_CHARS)
+        endpoint = fields.endpoint(body)
         body.end()
-        self.reply(await self.services.assistant.models.test(model or self.services.settings.value("model") or None))
+        models, settings = self.services.assistant.models, self.services.settings
+        if endpoint:
+            self.reply(await models.test_endpoint(**settings.checked(endpoint), model=model))
+        else:
+            self.reply(await models.test(model or settings.value("model") or None))
 
 
 class SettingsHandler(AssistantHandler):

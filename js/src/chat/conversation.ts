@@ -6,9 +6,12 @@
  */
 
 import type { Heard } from './follow';
+import { languageModel } from './models';
 import type {
+  Catalogue,
   Failure,
   Given,
+  Listing,
   Reason,
   RunEvent,
   Source,
@@ -24,6 +27,11 @@ export interface Asked {
   readonly text: string;
 }
 
+export interface Thought {
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface Answer {
   readonly role: 'assistant';
   readonly id: string;
@@ -32,6 +40,10 @@ export interface Answer {
   readonly state: 'running' | Reason;
   readonly text: string;
   readonly reasoning: string;
+  /** When thinking was first and last heard of, in ms; null where it was not witnessed here. */
+  readonly thought: Thought | null;
+  /** Whether it was asked for here, so that its events come when they happen. */
+  readonly asked: boolean;
   readonly status: string;
   readonly given: Given | null;
   readonly sources: readonly Source[];
@@ -60,16 +72,30 @@ export interface Chat {
   readonly shown: string;
   readonly conversations: Readonly<Record<string, Conversation>>;
   readonly summaries: readonly Summary[];
+  /** How many more are archived, and which, once they were asked for. */
+  readonly archive: { readonly count: number; readonly summaries: readonly Summary[] | null };
+  /** Ids of conversations whose answer has ended while another one was shown. */
+  readonly unseen: readonly string[];
+  /** Why the last thing wanted of the list did not happen. */
+  readonly complaint: Failure | null;
   /** The default model; empty when none is connected, null until known. */
   readonly model: string | null;
-  /** A question that goes back into the composer; a new object each time. */
-  readonly draft: { readonly text: string } | null;
+  /** The models known so far; null until known. */
+  readonly catalogue: Catalogue | null;
+  /** Names of the settings an administrator has locked. */
+  readonly locked: readonly string[];
+  /** What is open above the conversation. */
+  readonly dialog: Dialog;
+  /** A question that goes back into the composer, or the `lead` of one; a new object each time. */
+  readonly draft: { readonly text: string; readonly lead?: boolean } | null;
 }
+
+export type Dialog = 'none' | 'picker' | 'connect' | 'preview';
 
 export type Action =
   | { readonly do: 'show'; readonly key: string; readonly id: string; readonly title: string }
   | { readonly do: 'ask'; readonly key: string; readonly id: string; readonly text: string; readonly answer: string }
-  | { readonly do: 'hear'; readonly key: string; readonly answer: string; readonly heard: Heard }
+  | { readonly do: 'hear'; readonly key: string; readonly answer: string; readonly heard: Heard; readonly at: number }
   | { readonly do: 'stopping'; readonly key: string; readonly answer: string; readonly stopping: boolean }
   | { readonly do: 'fail'; readonly key: string; readonly answer: string; readonly failure: Failure }
   | { readonly do: 'end'; readonly key: string; readonly answer: string; readonly reason: Reason }
@@ -78,9 +104,15 @@ export type Action =
   | { readonly do: 'load'; readonly key: string }
   | { readonly do: 'loaded'; readonly key: string; readonly conversation: StoredConversation }
   | { readonly do: 'unloadable'; readonly key: string; readonly failure: Failure }
-  | { readonly do: 'summaries'; readonly summaries: readonly Summary[] }
-  | { readonly do: 'model'; readonly model: string }
-  | { readonly do: 'draft'; readonly text: string };
+  | { readonly do: 'listed'; readonly listing: Listing }
+  | { readonly do: 'archive'; readonly summaries: readonly Summary[] | null }
+  | { readonly do: 'complain'; readonly failure: Failure | null }
+  | { readonly do: 'renamed'; readonly id: string; readonly title: string }
+  | { readonly do: 'removed'; readonly id: string }
+  | { readonly do: 'catalogue'; readonly catalogue: Catalogue }
+  | { readonly do: 'locked'; readonly locked: readonly string[] }
+  | { readonly do: 'dialog'; readonly dialog: Dialog }
+  | { readonly do: 'draft'; readonly text: string; readonly lead?: boolean };
 
 /** The one action an ended answer offers. */
 export type Remedy = 'retry' | 'continue' | 'edit' | 'reconnect';
@@ -95,7 +127,13 @@ export function begin(key: string): Chat {
     shown: key,
     conversations: { [key]: fresh(key, '', '') },
     summaries: [],
+    archive: { count: 0, summaries: null },
+    unseen: [],
+    complaint: null,
     model: null,
+    catalogue: null,
+    locked: [],
+    dialog: 'none',
     draft: null
   };
 }
@@ -110,6 +148,8 @@ export function awaited(id: string, run_id = ''): Answer {
     state: 'running',
     text: '',
     reasoning: '',
+    thought: null,
+    asked: false,
     status: '',
     given: null,
     sources: [],
@@ -139,6 +179,11 @@ export function questionOf(conversation: Conversation, answer: string): string {
   return before?.role === 'user' ? before.text : '';
 }
 
+/** What was asked last; empty when nothing was. */
+export function lastQuestion({ entries }: Conversation): string {
+  return entries.findLast(entry => entry.role === 'user')?.text ?? '';
+}
+
 /** What an answer that did not end well offers; null when it did. */
 export function remedy(answer: Answer): Remedy | null {
   if (answer.failure) {
@@ -165,16 +210,32 @@ export function reduce(chat: Chat, action: Action): Chat {
   switch (action.do) {
     case 'show':
       return show(chat, action.key, action.id, action.title);
-    case 'summaries':
-      return { ...chat, summaries: action.summaries };
-    case 'model':
-      return { ...chat, model: action.model };
+    case 'listed':
+      return listed(chat, action.listing);
+    case 'archive':
+      return { ...chat, archive: { ...chat.archive, summaries: action.summaries } };
+    case 'complain':
+      return { ...chat, complaint: action.failure };
+    case 'renamed':
+      return renamed(chat, action.id, action.title);
+    case 'removed':
+      return removed(chat, action.id);
+    case 'catalogue':
+      return { ...chat, catalogue: action.catalogue, model: languageModel(action.catalogue) };
+    case 'locked':
+      return { ...chat, locked: action.locked };
+    case 'dialog':
+      return { ...chat, dialog: action.dialog };
     case 'draft':
-      return { ...chat, draft: { text: action.text } };
+      return { ...chat, draft: { text: action.text, lead: action.lead ?? false } };
     case 'withdraw':
       return withdraw(chat, action.key, action.answer);
     default:
-      return within(chat, action.key, conversation => inConversation(conversation, action));
+      return noticed(
+        chat,
+        within(chat, action.key, conversation => inConversation(conversation, action)),
+        action.key
+      );
   }
 }
 
@@ -185,7 +246,7 @@ function inConversation(conversation: Conversation, action: Inner): Conversation
     case 'ask':
       return ask(conversation, action.id, action.text, action.answer);
     case 'hear':
-      return hear(conversation, action.answer, action.heard);
+      return hear(conversation, action.answer, action.heard, action.at);
     case 'stopping':
       return onRunning(conversation, action.answer, answer => ({ ...answer, stopping: action.stopping }));
     case 'fail':
@@ -210,6 +271,41 @@ function inConversation(conversation: Conversation, action: Inner): Conversation
   }
 }
 
+/** The list as the server has it; what ran in the old one and is over now has ended unseen, unless it is shown. */
+function listed(chat: Chat, { conversations, archived }: Listing): Chat {
+  const over = chat.summaries
+    .filter(before => before.run_id && conversations.some(({ id, run_id }) => id === before.id && !run_id))
+    .map(({ id }) => id);
+  const archive = { count: archived, summaries: archived ? chat.archive.summaries : null };
+  return unseen({ ...chat, summaries: conversations, archive, complaint: null }, over);
+}
+
+function unseen(chat: Chat, ids: readonly string[]): Chat {
+  const fresh = ids.filter(id => id && id !== shown(chat).id && !chat.unseen.includes(id));
+  return fresh.length ? { ...chat, unseen: [...chat.unseen, ...fresh] } : chat;
+}
+
+/** An answer that ended out of sight is noted. */
+function noticed(before: Chat, after: Chat, key: string): Chat {
+  const [was, is] = [before.conversations[key], after.conversations[key]];
+  return was && is && was !== is && running(was) && !running(is) ? unseen(after, [is.id]) : after;
+}
+
+function renamed(chat: Chat, id: string, title: string): Chat {
+  const named = <T extends { readonly id: string }>(each: T): T => (each.id === id ? { ...each, title } : each);
+  const conversations = Object.fromEntries(Object.entries(chat.conversations).map(([key, each]) => [key, named(each)]));
+  const archive = { ...chat.archive, summaries: chat.archive.summaries?.map(named) ?? null };
+  return { ...chat, conversations, archive, summaries: chat.summaries.map(named) };
+}
+
+/** Without a conversation that is deleted; who shows it must show another one first. */
+function removed(chat: Chat, id: string): Chat {
+  const kept = Object.entries(chat.conversations).filter(([key, each]) => each.id !== id || key === chat.shown);
+  const others = ({ id: each }: Summary): boolean => each !== id;
+  const archive = { ...chat.archive, summaries: chat.archive.summaries?.filter(others) ?? null };
+  return { ...chat, conversations: Object.fromEntries(kept), archive, summaries: chat.summaries.filter(others) };
+}
+
 function within(chat: Chat, key: string, change: (conversation: Conversation) => Conversation): Chat {
   const before = chat.conversations[key];
   if (!before) {
@@ -221,11 +317,12 @@ function within(chat: Chat, key: string, change: (conversation: Conversation) =>
 
 function show(chat: Chat, key: string, id: string, title: string): Chat {
   const conversation = chat.conversations[key] ?? fresh(key, id, title);
-  return { ...chat, shown: key, conversations: { ...chat.conversations, [key]: conversation } };
+  const unseen = chat.unseen.filter(each => each !== conversation.id);
+  return { ...chat, shown: key, unseen, conversations: { ...chat.conversations, [key]: conversation } };
 }
 
 function ask(conversation: Conversation, id: string, text: string, answer: string): Conversation {
-  const entries = [...conversation.entries, { role: 'user', id, text } as const, awaited(answer)];
+  const entries = [...conversation.entries, { role: 'user', id, text } as const, { ...awaited(answer), asked: true }];
   return { ...conversation, entries, title: conversation.title || text.slice(0, 60), failure: null };
 }
 
@@ -241,8 +338,8 @@ function withdraw(chat: Chat, key: string, answer: string): Chat {
   return { ...within(chat, key, before => ({ ...before, entries })), draft };
 }
 
-function hear(conversation: Conversation, id: string, heard: Heard): Conversation {
-  const after = onRunning(conversation, id, answer => heardBy(answer, heard));
+function hear(conversation: Conversation, id: string, heard: Heard, at: number): Conversation {
+  const after = onRunning(conversation, id, answer => heardBy(answer, heard, at));
   return after !== conversation && heard.kind === 'event' && heard.event ? headed(after, heard.event) : after;
 }
 
@@ -254,18 +351,18 @@ function headed(conversation: Conversation, event: RunEvent): Conversation {
   return event.name === 'title' ? { ...conversation, title: event.text } : conversation;
 }
 
-function heardBy(answer: Answer, heard: Heard): Answer {
+function heardBy(answer: Answer, heard: Heard, at: number): Answer {
   if (heard.kind === 'snapshot') {
-    return { ...stored(heard.message), id: answer.id, stopping: answer.stopping };
+    return { ...stored(heard.message), id: answer.id, thought: answer.thought, stopping: answer.stopping };
   }
   if (heard.kind === 'wire') {
     return { ...answer, wire: heard.state };
   }
   const after = { ...answer, last: heard.number };
-  return heard.event ? told(after, heard.event) : after;
+  return heard.event ? told(after, heard.event, at) : after;
 }
 
-function told(answer: Answer, event: RunEvent): Answer {
+function told(answer: Answer, event: RunEvent, at: number): Answer {
   switch (event.name) {
     case 'run':
       return { ...answer, run_id: event.run_id, model: event.model };
@@ -276,7 +373,7 @@ function told(answer: Answer, event: RunEvent): Answer {
     case 'sources':
       return { ...answer, sources: event.sources };
     case 'reasoning':
-      return { ...answer, reasoning: answer.reasoning + event.text, status: '' };
+      return { ...answer, reasoning: answer.reasoning + event.text, thought: witnessed(answer, at), status: '' };
     case 'token':
       return { ...answer, text: answer.text + event.text, status: '' };
     case 'usage':
@@ -288,6 +385,11 @@ function told(answer: Answer, event: RunEvent): Answer {
     default:
       return answer;
   }
+}
+
+/** A run that was joined comes in one burst: how long it thought before that, nobody here has seen. */
+function witnessed({ asked, thought }: Answer, at: number): Thought | null {
+  return asked ? { from: thought?.from ?? at, to: at } : null;
 }
 
 function ended(answer: Answer, state: Reason): Answer {
@@ -332,10 +434,13 @@ function fuller(entry: Entry, { entries }: Conversation): Entry {
     return entry;
   }
   const heard = entries.find(each => each.role === 'assistant' && each.run_id !== '' && each.run_id === entry.run_id);
-  if (heard?.role !== 'assistant' || heard.text.length <= entry.text.length) {
+  if (heard?.role !== 'assistant') {
     return entry;
   }
-  return { ...entry, text: heard.text, reasoning: heard.reasoning, given: entry.given ?? heard.given };
+  const { thought } = heard;
+  return heard.text.length <= entry.text.length
+    ? { ...entry, thought }
+    : { ...entry, thought, text: heard.text, reasoning: heard.reasoning, given: entry.given ?? heard.given };
 }
 
 /** A conversation as the server has it. A running answer starts empty: its run is heard from the beginning. */
@@ -349,4 +454,15 @@ function loaded(conversation: Conversation, from: StoredConversation): Conversat
     entries.push(awaited(message?.id ?? from.run_id, from.run_id));
   }
   return { ...conversation, id: from.id, title: from.title, entries, loading: false, failure: null };
+}
+
+/** Whether the server has more than is here: another tab has asked. What the server does not have is never given up. */
+export function newer({ entries }: Conversation, { run_id, messages }: StoredConversation): boolean {
+  const answers = entries.filter(entry => entry.role === 'assistant');
+  if (answers.some(answer => answer.state === 'running' || !answer.run_id)) {
+    return false;
+  }
+  const here = (there: StoredMessage): boolean =>
+    answers.some(answer => answer.run_id === there.run_id && answer.text.length >= there.text.length);
+  return run_id !== '' || !messages.filter(message => message.role === 'assistant').every(here);
 }

@@ -1,6 +1,6 @@
 /** What the panel needs of the place it lives in; a host gives it, the panel never looks for it. */
 
-import type { NotebookFocus, Question } from './protocol';
+import type { Exported, NotebookFocus, Question } from './protocol';
 
 /** Translation, in the shape of JupyterLab's bundles: `%1`, `%2` … are filled in. */
 export interface Trans {
@@ -21,7 +21,20 @@ export interface Piece {
   readonly className: string;
 }
 
+/** What can be done with code from an answer: a new cell below the active one, its text in place, or a new cell run. */
+export type CellUse = 'insert' | 'replace' | 'run';
+
+/** Where code from an answer can go. */
+export interface CellPlace {
+  /** Why that cannot be done now; empty when it can. */
+  obstacle(use: CellUse): string;
+  /** Does it, as one step that can be undone; gives the obstacle if there was one. */
+  put(use: CellUse, code: string, language: string): Promise<string>;
+}
+
 export interface Host {
+  /** The open notebook's cells; a host without any has none. */
+  readonly cells?: CellPlace;
   readonly trans: Trans;
   /** What is open now; null without a notebook. */
   subject(): Subject | null;
@@ -33,6 +46,8 @@ export interface Host {
   notebook(): NotebookFocus | null;
   openCell(path: string, cell_id: string): void;
   copy(text: string): Promise<void>;
+  /** Gives the user a file; the page stays. */
+  save(file: Exported): void;
   highlight(code: string, language: string): Promise<readonly Piece[]>;
   /** The conversation to show after a reload; empty for none. */
   recall(): string;
@@ -40,6 +55,9 @@ export interface Host {
   /** The question that was sent in this window before a reload and whose conversation is not known yet. */
   recallQuestion(): Question | null;
   rememberQuestion(question: Question | null): void;
+  /** What was typed in a conversation and not sent, also before a reload; the empty id is a new conversation's. */
+  recallDraft(conversation_id: string): string;
+  rememberDraft(conversation_id: string, text: string): void;
 }
 
 /** No translation: the English text with its values. */

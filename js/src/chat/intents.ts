@@ -6,11 +6,11 @@
  */
 
 import type { Answer, Conversation, Remedy } from './conversation';
-import { questionOf, running, shown } from './conversation';
+import { newer, questionOf, running, shown } from './conversation';
 import type { Heard, Pause, Start } from './follow';
 import { follow } from './follow';
 import type { Host } from './host';
-import type { Failure, Question } from './protocol';
+import type { Failure, Format, Preview, Question } from './protocol';
 import type { Store } from './store';
 import type { Transport } from './transport';
 import { Lost, Refused } from './transport';
@@ -39,6 +39,9 @@ export class Intents {
   readonly #readers = new Map<string, Reader>();
   /** Questions no run has been heard of yet, by answer: a retry sends the very same one. */
   readonly #open = new Map<string, Question>();
+  /** How new each conversation was when it was last looked at, in the server's time. */
+  readonly #known = new Map<string, number>();
+  #returning = false;
 
   /** Everything ends with `signal`. */
   constructor({ store, transport, host, pause, id }: Surroundings, signal: AbortSignal) {
@@ -50,13 +53,15 @@ export class Intents {
     this.#signal = signal;
   }
 
-  /** Goes on where the reload broke off: with the question just sent, or the conversation shown; learns the model. */
+  /** Goes on where the reload broke off: with the question just sent, or the conversation shown. */
   async start(): Promise<void> {
     const [id, question] = [this.#host.recall(), this.#host.recallQuestion()];
     if (question) {
       this.#send(shown(this.#store.chat), question);
     }
-    await Promise.all([id && !question ? this.open(id) : undefined, this.#learnModel()]);
+    if (id && !question) {
+      await this.open(id);
+    }
   }
 
   /** Asks in the shown conversation; false when an answer is running there or it is not loaded. */
@@ -65,15 +70,23 @@ export class Intents {
     if (running(conversation) || conversation.loading) {
       return false;
     }
+    this.#send(conversation, this.#question(conversation, text));
+    return true;
+  }
+
+  /** The exact request that asking this in the shown conversation would make; nothing is asked. */
+  preview(text: string): Promise<Preview> {
+    return this.#transport.preview(this.#question(shown(this.#store.chat), text), this.#signal);
+  }
+
+  #question({ id }: Conversation, text: string): Question {
     const notebook = this.#host.notebook();
-    const question: Question = {
+    return {
       question: text,
       request_id: this.#id(),
-      ...(conversation.id ? { conversation_id: conversation.id } : {}),
+      ...(id ? { conversation_id: id } : {}),
       ...(notebook ? { notebook } : {})
     };
-    this.#send(conversation, question);
-    return true;
   }
 
   /** Stops the running answer of the shown conversation, as soon as its run is known. */
@@ -132,12 +145,115 @@ export class Intents {
     }
   }
 
-  /** Fetches the list of conversations anew; keeps the old one when that fails. */
+  /** Fetches the list of conversations anew, and the archive when it is open; keeps the old ones when that fails. */
   async list(): Promise<void> {
+    await this.#wanted(async signal => {
+      const listing = await this.#transport.conversations(false, signal);
+      signal.throwIfAborted();
+      this.#store.dispatch({ do: 'listed', listing });
+      if (this.#store.chat.archive.summaries) {
+        await this.#unpack(signal);
+      }
+    });
+  }
+
+  /** Opens the archive of the list, or closes it. */
+  async archive(open: boolean): Promise<void> {
+    if (open) {
+      await this.#wanted(signal => this.#unpack(signal));
+    } else {
+      this.#store.dispatch({ do: 'archive', summaries: null });
+    }
+  }
+
+  /** Renames a conversation; the new name stands at once and is taken back when the server refuses it. */
+  async rename(id: string, before: string, title: string): Promise<void> {
+    this.#store.dispatch({ do: 'renamed', id, title });
+    if (!(await this.#wanted(signal => this.#transport.change(id, { title }, signal)))) {
+      this.#store.dispatch({ do: 'renamed', id, title: before });
+    }
+  }
+
+  async pin(id: string, pinned: boolean): Promise<void> {
+    if (await this.#wanted(signal => this.#transport.change(id, { pinned }, signal))) {
+      await this.list();
+    }
+  }
+
+  async save(id: string, format: Format): Promise<void> {
+    await this.#wanted(async signal => {
+      this.#host.save(await this.#transport.exported(id, format, signal));
+    });
+  }
+
+  /** Deletes a conversation for good; its running answer ends with it. */
+  async remove(id: string): Promise<void> {
+    const deleted = await this.#wanted(signal => this.#transport.remove(id, signal));
+    if (!deleted) {
+      return;
+    }
+    const key = Object.values(this.#store.chat.conversations).find(each => each.id === id)?.key ?? '';
+    this.#readers.get(key)?.controller.abort();
+    this.#host.rememberDraft(id, '');
+    if (shown(this.#store.chat).id === id) {
+      this.#show(this.#id(), '', '');
+    }
+    this.#store.dispatch({ do: 'removed', id });
+    await this.list();
+  }
+
+  /** The user is back: what another tab has done to the shown conversation is shown here too. */
+  async returned(): Promise<void> {
+    if (this.#returning) {
+      return;
+    }
+    this.#returning = true;
     try {
-      this.#store.dispatch({ do: 'summaries', summaries: await this.#transport.conversations(this.#signal) });
+      await this.list();
+      await this.#catchUp(shown(this.#store.chat));
+    } finally {
+      this.#returning = false;
+    }
+  }
+
+  async #catchUp({ key, id, loading }: Conversation): Promise<void> {
+    const summary = this.#store.chat.summaries.find(each => each.id === id);
+    const same = summary && !summary.run_id && summary.updated === this.#known.get(id);
+    if (!id || loading || same || this.#readers.has(key)) {
+      return;
+    }
+    try {
+      const stored = await this.#transport.conversation(id, this.#signal);
+      const here = this.#store.chat.conversations[key];
+      if (here && !this.#readers.has(key) && newer(here, stored)) {
+        this.#store.dispatch({ do: 'loaded', key, conversation: stored });
+        this.#join(key);
+      } else if (here && here.title !== stored.title) {
+        this.#store.dispatch({ do: 'renamed', id, title: stored.title });
+      }
+      this.#known.set(id, stored.updated);
     } catch (error) {
       this.#expected(error);
+    }
+  }
+
+  async #unpack(signal: AbortSignal): Promise<void> {
+    const { conversations } = await this.#transport.conversations(true, signal);
+    signal.throwIfAborted();
+    this.#store.dispatch({ do: 'archive', summaries: conversations });
+  }
+
+  /** Does something the list wants; whether it was done. What went wrong is said in the list. */
+  async #wanted(act: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
+    try {
+      await act(this.#signal);
+      return true;
+    } catch (error) {
+      this.#expected(error);
+      if (!this.#signal.aborted) {
+        this.#store.dispatch({ do: 'complain', failure: this.#failure(error) });
+      }
+      return false;
     }
   }
 
@@ -164,14 +280,6 @@ export class Intents {
     this.#host.rememberQuestion(null);
   }
 
-  async #learnModel(): Promise<void> {
-    try {
-      this.#store.dispatch({ do: 'model', model: await this.#transport.model(this.#signal) });
-    } catch (error) {
-      this.#expected(error);
-    }
-  }
-
   /** Loads a conversation. `past` is a run the server just said it does not know: it is not joined again. */
   async #load(key: string, id: string, past = ''): Promise<void> {
     this.#store.dispatch({ do: 'load', key });
@@ -182,6 +290,7 @@ export class Intents {
       }
       const run_id = conversation.run_id === past ? '' : conversation.run_id;
       this.#store.dispatch({ do: 'loaded', key, conversation: { ...conversation, run_id } });
+      this.#known.set(id, conversation.updated);
       this.#join(key);
     } catch (error) {
       this.#unloadable(key, error);
@@ -199,8 +308,12 @@ export class Intents {
   #unloadable(key: string, error: unknown): void {
     this.#expected(error);
     if (error instanceof Refused && error.status === 404) {
+      const id = this.#store.chat.conversations[key]?.id;
       if (this.#store.chat.shown === key) {
         this.#show(this.#id(), '', '');
+      }
+      if (id) {
+        this.#store.dispatch({ do: 'removed', id });
       }
     } else if (!this.#signal.aborted) {
       this.#store.dispatch({ do: 'unloadable', key, failure: this.#failure(error) });
@@ -236,6 +349,9 @@ export class Intents {
         }
         this.#hear(key, answer, heard);
       }
+      if (!signal.aborted) {
+        void this.list();
+      }
     } catch (error) {
       if (!signal.aborted) {
         this.#leave(key, reader);
@@ -254,7 +370,7 @@ export class Intents {
   }
 
   #hear(key: string, id: string, heard: Heard): void {
-    this.#store.dispatch({ do: 'hear', key, answer: id, heard });
+    this.#store.dispatch({ do: 'hear', key, answer: id, heard, at: performance.now() });
     const answer = this.#running(key, id);
     if (heard.kind === 'event' && heard.event?.name === 'run') {
       this.#settle(id);

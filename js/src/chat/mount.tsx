@@ -5,10 +5,14 @@
  */
 
 import { render } from 'preact';
-import { begin } from './conversation';
+import { Connections } from './connections';
+import type { Conversation } from './conversation';
+import { begin, shown } from './conversation';
 import type { Pause } from './follow';
 import type { Host } from './host';
 import { Intents } from './intents';
+import type { Code } from './markdown/fence';
+import { lastCode } from './markdown/fence';
 import { Store } from './store';
 import type { Transport } from './transport';
 import { View } from './view';
@@ -17,6 +21,12 @@ import { PanelContext } from './view/context';
 export interface Mounted {
   /** Puts the cursor where the question is written. */
   focus(): void;
+  /** Asks in the shown conversation, once it is loaded; while an answer is made there, it goes into the composer. */
+  ask(question: string): Promise<void>;
+  /** Lets the next question begin with these words. */
+  lead(words: string): void;
+  /** The newest code block of the shown conversation that is complete; null without one. */
+  lastCode(): Code | null;
   /** Whether the cursor is there. */
   focused(): boolean;
   dispose(): void;
@@ -53,25 +63,76 @@ export function newId(): string {
   return hex.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, '$1-$2-$3-$4-$5');
 }
 
+/** Calls back when the user comes to this window or tab again. */
+function onReturn(back: () => void, signal: AbortSignal): void {
+  const visible = (): void => {
+    if (document.visibilityState === 'visible') {
+      back();
+    }
+  };
+  window.addEventListener('focus', visible, { signal });
+  document.addEventListener('visibilitychange', visible, { signal });
+}
+
+/** Once the shown conversation is there, or the panel is not. */
+function loaded(store: Store, signal: AbortSignal): Promise<void> {
+  return new Promise(resolve => {
+    const look = (): void => {
+      if (!shown(store.chat).loading || signal.aborted) {
+        unsubscribe();
+        signal.removeEventListener('abort', look);
+        resolve();
+      }
+    };
+    const unsubscribe = store.subscribe(look);
+    signal.addEventListener('abort', look);
+    look();
+  });
+}
+
+function newestCode({ entries }: Conversation): Code | null {
+  for (const entry of entries.toReversed()) {
+    const found = entry.role === 'assistant' ? lastCode(entry.text) : null;
+    if (found) {
+      return found;
+    }
+  }
+  return null;
+}
+
 export function mount(el: HTMLElement, { transport, host }: { transport: Transport; host: Host }): Mounted {
   const lifetime = new AbortController();
   const store = new Store(begin(newId()));
   const intents = new Intents({ store, transport, host, pause: untilOnline, id: newId }, lifetime.signal);
+  const connections = new Connections({ store, transport, host }, lifetime.signal);
   const composer = (): HTMLTextAreaElement | null => el.querySelector('textarea');
   const focus = (): void => composer()?.focus();
   render(
-    <PanelContext.Provider value={{ store, intents, host, focus, signal: lifetime.signal }}>
+    <PanelContext.Provider value={{ store, intents, connections, host, focus, signal: lifetime.signal }}>
       <View />
     </PanelContext.Provider>,
     el
   );
   void intents.start();
+  void connections.learn();
+  onReturn(() => void intents.returned(), lifetime.signal);
   return {
     focus,
+    ask: async question => {
+      await loaded(store, lifetime.signal);
+      if (!lifetime.signal.aborted && !intents.ask(question)) {
+        store.dispatch({ do: 'draft', text: question });
+      }
+    },
+    lead: words => {
+      store.dispatch({ do: 'draft', text: words, lead: true });
+    },
+    lastCode: () => newestCode(shown(store.chat)),
     focused: () => composer() !== null && document.activeElement === composer(),
     dispose: () => {
       lifetime.abort();
       render(null, el);
+      store.end();
     }
   };
 }

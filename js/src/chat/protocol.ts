@@ -101,7 +101,23 @@ export interface Summary {
   readonly id: string;
   readonly title: string;
   readonly updated: number;
+  readonly pinned: boolean;
   readonly run_id: string;
+}
+
+/** The list of conversations, and how many more are archived. */
+export interface Listing {
+  readonly conversations: readonly Summary[];
+  readonly archived: number;
+}
+
+export type Format = 'md' | 'json';
+
+/** A conversation as a file. */
+export interface Exported {
+  readonly name: string;
+  readonly type: string;
+  readonly text: string;
 }
 
 export interface StoredConversation extends Summary {
@@ -120,6 +136,57 @@ export interface Preview {
   readonly left_out: readonly ContextItem[];
   readonly tokens: number;
   readonly budget: number;
+}
+
+/** A model that can be chosen; `id` is its full name, `name` what its provider calls it. */
+export interface KnownModel {
+  readonly id: string;
+  readonly provider: string;
+  readonly name: string;
+  /** 0 where it is not known. */
+  readonly context_tokens: number;
+}
+
+export interface KnownProvider {
+  readonly name: string;
+  readonly label: string;
+  readonly base_url: string;
+  /** Whether it is a server found on this machine. */
+  readonly local: boolean;
+  readonly failure: Failure | null;
+}
+
+/** The models known so far; `default` is null when none can be told. */
+export interface Catalogue {
+  readonly default: string | null;
+  readonly providers: readonly KnownProvider[];
+  readonly models: readonly KnownModel[];
+}
+
+/** What is to be tested: a model, at an endpoint that need not be saved when there is a `base_url`. */
+export interface Tried {
+  readonly model?: string;
+  readonly base_url?: string;
+  readonly api_key?: string;
+}
+
+/** How one small real call went; times in seconds. */
+export interface Trial {
+  readonly model: string;
+  readonly seconds: number;
+  /** Null when it went well. */
+  readonly failure: Failure | null;
+  /** The address that works, where the given one does not; else empty. */
+  readonly suggestion: string;
+  /** The endpoint's models, where one of them must be named. */
+  readonly models: readonly string[];
+}
+
+/** Settings to change; null goes back to the administrator's value. */
+export interface Changes {
+  readonly model?: string | null;
+  readonly base_url?: string | null;
+  readonly api_key?: string | null;
 }
 
 /** The longest question, in characters (code points, as the server counts). */
@@ -275,13 +342,26 @@ function summary(value: unknown): Summary {
     id: text(json['id']),
     title: text(json['title']),
     updated: number(json['updated']),
+    pinned: json['pinned'] === true,
     run_id: text(json['run_id'])
   };
 }
 
 /** The list of `GET conversations`. */
-export function summaries(value: unknown): Summary[] {
-  return list(object(value)['conversations']).map(summary);
+export function listing(value: unknown): Listing {
+  const json = object(value);
+  return { conversations: list(json['conversations']).map(summary), archived: number(json['archived']) };
+}
+
+/** The name in a `Content-Disposition` (RFC 6266), without any folder; `otherwise` when it has none. */
+export function fileName(disposition: string, otherwise: string): string {
+  const [, encoded, quoted] = /filename\*=utf-8''([^;\s]+)|filename="?([^";]+)/i.exec(disposition) ?? [];
+  try {
+    const name = (encoded ? decodeURIComponent(encoded) : (quoted ?? '')).replace(/^.*[/\\]/, '');
+    return name === '' ? otherwise : name;
+  } catch {
+    return otherwise;
+  }
 }
 
 /** The conversation of `GET conversations/{id}`. */
@@ -316,10 +396,48 @@ export function preview(value: unknown): Preview {
   };
 }
 
-/** The default model of `GET models`; empty when no language model is connected. */
-export function defaultModel(value: unknown): string {
-  const name = text(object(value)['default']);
-  return name.startsWith('offline/') ? '' : name;
+/** The answer of `GET models` and `POST models/refresh`. */
+export function catalogue(value: unknown): Catalogue {
+  const json = object(value);
+  return {
+    default: text(json['default']) || null,
+    providers: list(json['providers']).map(each => {
+      const provider = object(each);
+      return {
+        name: text(provider['name']),
+        label: text(provider['label']),
+        base_url: text(provider['base_url']),
+        local: provider['local'] === true,
+        failure: provider['error'] ? failure(provider['error']) : null
+      };
+    }),
+    models: list(json['models']).map(each => {
+      const model = object(each);
+      return {
+        id: text(model['id']),
+        provider: text(model['provider']),
+        name: text(model['name']),
+        context_tokens: number(model['context_tokens'])
+      };
+    })
+  };
+}
+
+/** The answer of `POST models/test`. */
+export function trial(value: unknown): Trial {
+  const json = object(value);
+  return {
+    model: text(json['model']),
+    seconds: number(json['seconds']),
+    failure: json['ok'] === true ? null : failure(json['error']),
+    suggestion: text(object(json['suggestion'])['base_url']),
+    models: list(json['models']).map(text).filter(Boolean)
+  };
+}
+
+/** The settings that `GET settings` says an administrator has locked. */
+export function locked(value: unknown): string[] {
+  return list(object(value)['locked']).map(text);
 }
 
 /** JSON text as a value; undefined when it is not JSON. */

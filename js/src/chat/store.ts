@@ -15,6 +15,7 @@ export class Store {
   #chat: Chat;
   #pending = false;
   #painted = -Infinity;
+  #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #listeners = new Set<() => void>();
 
   constructor(chat: Chat) {
@@ -40,10 +41,17 @@ export class Store {
     return () => this.#listeners.delete(listener);
   }
 
+  /** Paints no more. */
+  end(): void {
+    this.#pending = true;
+    this.#listeners.clear();
+    clearTimeout(this.#timer);
+  }
+
   #askForFrame(): void {
     const rest = this.#painted + REST_MS - performance.now();
     if (rest > 0) {
-      setTimeout(() => requestAnimationFrame(this.#paint), rest);
+      this.#timer = setTimeout(() => requestAnimationFrame(this.#paint), rest);
     } else {
       requestAnimationFrame(this.#paint);
     }

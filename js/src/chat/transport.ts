@@ -5,14 +5,20 @@
  */
 
 import type {
+  Catalogue,
+  Changes,
+  Exported,
   Failure,
+  Format,
+  Listing,
   Numbered,
   Preview,
   Question,
   RunEvent,
   StoredConversation,
   StoredMessage,
-  Summary
+  Trial,
+  Tried
 } from './protocol';
 
 export interface Transport {
@@ -26,10 +32,24 @@ export interface Transport {
   stop(run_id: string, signal: AbortSignal): Promise<void>;
   /** The exact request a question would make. */
   preview(question: Question, signal: AbortSignal): Promise<Preview>;
-  conversations(signal: AbortSignal): Promise<Summary[]>;
+  /** The conversations, or the archived ones. */
+  conversations(archived: boolean, signal: AbortSignal): Promise<Listing>;
   conversation(id: string, signal: AbortSignal): Promise<StoredConversation>;
-  /** The default model's name; empty when no language model is connected. */
-  model(signal: AbortSignal): Promise<string>;
+  /** Gives a conversation another title, or another place. */
+  change(id: string, change: { title: string } | { pinned: boolean }, signal: AbortSignal): Promise<void>;
+  /** Deletes a conversation for good. */
+  remove(id: string, signal: AbortSignal): Promise<void>;
+  exported(id: string, format: Format, signal: AbortSignal): Promise<Exported>;
+  /** The models known so far; asks nobody. */
+  models(signal: AbortSignal): Promise<Catalogue>;
+  /** Asks every endpoint for its models and looks for servers on this machine. */
+  lookForModels(signal: AbortSignal): Promise<Catalogue>;
+  /** One small real call. */
+  tryModel(tried: Tried, signal: AbortSignal): Promise<Trial>;
+  /** Names of the settings that are locked. */
+  locked(signal: AbortSignal): Promise<string[]>;
+  /** Changes settings: all of them or none. */
+  configure(changes: Changes, signal: AbortSignal): Promise<void>;
 }
 
 /** The server understood and said no. */

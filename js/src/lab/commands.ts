@@ -9,13 +9,14 @@ import type { ILabShell, JupyterFrontEnd } from '@jupyterlab/application';
 import type { ICommandPalette } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
 import type { Trans } from '../chat/host';
+import { NOTEBOOK_COMMANDS } from './notebook-commands';
 import type { Sidebar } from './sidebar';
 import { assistantIcon } from './sidebar';
 
 export const FOCUS = 'jupyter-assistant:focus';
 
 /** Commands whose keys also work while the cursor is in the panel. */
-const PASSED_ON = [FOCUS, 'docmanager:save', 'apputils:activate-command-palette'];
+const PASSED_ON = [FOCUS, ...NOTEBOOK_COMMANDS, 'docmanager:save', 'apputils:activate-command-palette'];
 
 interface Wiring {
   readonly app: JupyterFrontEnd;
@@ -59,7 +60,7 @@ function passOn(commands: CommandRegistry, event: KeyboardEvent): void {
   const binding = commands.keyBindings.find(
     ({ command, keys: bound }) => PASSED_ON.includes(command) && bound.length === 1 && bound[0] === keys
   );
-  if (binding && !event.defaultPrevented) {
+  if (binding && !event.defaultPrevented && commands.isEnabled(binding.command, binding.args)) {
     event.preventDefault();
     void commands.execute(binding.command, binding.args);
   }

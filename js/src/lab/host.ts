@@ -3,25 +3,28 @@
 import { Clipboard } from '@jupyterlab/apputils';
 import type { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import type { CommandRegistry } from '@lumino/commands';
-import type { Host, Piece, Trans } from '../chat/host';
-import type { Question } from '../chat/protocol';
+import type { CellPlace, Host, Piece, Trans } from '../chat/host';
+import type { Exported, Question } from '../chat/protocol';
 import { parse, question } from '../chat/protocol';
 import type { Notebooks } from './notebook';
 
 export interface Lab {
   readonly commands: CommandRegistry;
   readonly notebooks: Notebooks;
+  readonly cells: CellPlace;
   readonly languages: IEditorLanguageRegistry | null;
   readonly trans: Trans;
   /** Told apart from other servers on the same origin. */
   readonly baseUrl: string;
 }
 
-export function labHost({ commands, notebooks, languages, trans, baseUrl }: Lab): Host {
+export function labHost({ commands, notebooks, cells, languages, trans, baseUrl }: Lab): Host {
   const place = `jupyter-assistant:${baseUrl}:conversation`;
   const sent = `jupyter-assistant:${baseUrl}:question`;
+  const draft = (id: string): string => `jupyter-assistant:${baseUrl}:draft:${id}`;
   return {
     trans,
+    cells,
     subject: () => notebooks.subject(),
     onSubject: (listener, signal) => {
       notebooks.onSubject(listener, signal);
@@ -32,6 +35,7 @@ export function labHost({ commands, notebooks, languages, trans, baseUrl }: Lab)
       void commands.execute('docmanager:open', { path }).then(() => notebooks.reveal(path, cell_id));
     },
     copy,
+    save,
     highlight: (code, language) => highlight(languages, code, language),
     recall: () => localStorage.getItem(place) ?? '',
     remember: id => {
@@ -47,6 +51,14 @@ export function labHost({ commands, notebooks, languages, trans, baseUrl }: Lab)
         sessionStorage.setItem(sent, JSON.stringify(saved(asked)));
       } else {
         sessionStorage.removeItem(sent);
+      }
+    },
+    recallDraft: id => sessionStorage.getItem(draft(id)) ?? '',
+    rememberDraft: (id, text) => {
+      if (text) {
+        sessionStorage.setItem(draft(id), text);
+      } else {
+        sessionStorage.removeItem(draft(id));
       }
     }
   };
@@ -65,6 +77,17 @@ async function copy(text: string): Promise<void> {
   } catch {
     Clipboard.copyToSystem(text);
   }
+}
+
+/** A download of what is here already: nothing is navigated to. */
+function save({ name, type, text }: Exported): void {
+  const link = document.createElement('a');
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => {
+    URL.revokeObjectURL(link.href);
+  }, 60_000);
 }
 
 async function highlight(languages: IEditorLanguageRegistry | null, code: string, name: string): Promise<Piece[]> {

@@ -5,11 +5,16 @@ import { ILabShell, ILayoutRestorer } from '@jupyterlab/application';
 import { ICommandPalette } from '@jupyterlab/apputils';
 import { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import { INotebookTracker } from '@jupyterlab/notebook';
+import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Mounted } from '../chat/mount';
+import { Asking } from './asking';
+import { ActiveCell } from './cells';
 import { addCommands } from './commands';
+import { addErrorButtons } from './errors';
 import { labHost } from './host';
 import { Notebooks } from './notebook';
+import { addNotebookCommands } from './notebook-commands';
 import { Sidebar } from './sidebar';
 
 const NAME = 'jupyter-assistant';
@@ -19,7 +24,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
   description: 'An assistant in the sidebar that knows the open notebook.',
   autoStart: true,
   requires: [INotebookTracker],
-  optional: [ICommandPalette, ILayoutRestorer, ITranslator, IEditorLanguageRegistry, ILabShell],
+  optional: [ICommandPalette, ILayoutRestorer, ITranslator, IEditorLanguageRegistry, ILabShell, IRenderMimeRegistry],
   activate: (
     app: JupyterFrontEnd,
     tracker: INotebookTracker,
@@ -27,12 +32,21 @@ const plugin: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null,
     translator: ITranslator | null,
     languages: IEditorLanguageRegistry | null,
-    shell: ILabShell | null
+    shell: ILabShell | null,
+    renderers: IRenderMimeRegistry | null
   ) => {
     const trans = (translator ?? nullTranslator).load('jupyter_assistant');
     const { serverSettings } = app.serviceManager;
     const notebooks = new Notebooks(tracker);
-    const host = labHost({ commands: app.commands, notebooks, languages, trans, baseUrl: serverSettings.baseUrl });
+    const cells = new ActiveCell({ app, tracker, trans });
+    const host = labHost({
+      commands: app.commands,
+      notebooks,
+      cells,
+      languages,
+      trans,
+      baseUrl: serverSettings.baseUrl
+    });
     const load = async (): Promise<(el: HTMLElement) => Mounted> => {
       const { mountPanel } = await import('./panel');
       return el => mountPanel(el, serverSettings, host);
@@ -41,7 +55,12 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const sidebar = new Sidebar(load, trans.__('Assistant'), failure);
     app.shell.add(sidebar, 'right', { rank: 100 });
     restorer?.add(sidebar, NAME);
+    const asking = new Asking({ app, tracker, sidebar, trans });
     addCommands({ app, sidebar, trans, palette, shell });
+    addNotebookCommands({ app, sidebar, notebooks, asking, host, cells, palette });
+    if (renderers) {
+      addErrorButtons(renderers, trans, (about, button) => void asking.errorAt(about, button));
+    }
   }
 };
 

@@ -47,6 +47,12 @@ export class Notebooks {
     return panel ? cells(panel).findIndex(failed) + 1 : 0;
   }
 
+  /** Whether the active cell ended in an error. */
+  activeFails(): boolean {
+    const cell = this.#tracker.currentWidget?.content.activeCell;
+    return cell ? failed(cell.model) : false;
+  }
+
   /** Calls back when another notebook or cell is current, or the text cursor moved there. */
   onSubject(listener: () => void, signal: AbortSignal): void {
     this.#tracker.currentChanged.connect(listener);

@@ -7,6 +7,7 @@
 import { LabIcon } from '@jupyterlab/ui-components';
 import type { Message } from '@lumino/messaging';
 import { Widget } from '@lumino/widgets';
+import type { Code } from '../chat/markdown/fence';
 import type { Mounted } from '../chat/mount';
 
 export const assistantIcon = new LabIcon({
@@ -42,6 +43,11 @@ export class Sidebar extends Widget {
     return this.#panel?.focused() ?? false;
   }
 
+  /** The newest code block of the shown conversation; null without one. */
+  lastCode(): Code | null {
+    return this.#panel?.lastCode() ?? null;
+  }
+
   override dispose(): void {
     this.#panel?.dispose();
     super.dispose();
@@ -50,21 +56,22 @@ export class Sidebar extends Widget {
   protected override onAfterAttach(message: Message): void {
     super.onAfterAttach(message);
     if (this.isVisible) {
-      void this.#ready();
+      void this.ready();
     }
   }
 
   protected override onAfterShow(message: Message): void {
     super.onAfterShow(message);
-    void this.#ready();
+    void this.ready();
   }
 
   protected override onActivateRequest(message: Message): void {
     super.onActivateRequest(message);
-    void this.#ready().then(panel => panel?.focus());
+    void this.ready().then(panel => panel?.focus());
   }
 
-  async #ready(): Promise<Mounted | null> {
+  /** The panel, loaded if need be; null when that failed, which is shown. */
+  async ready(): Promise<Mounted | null> {
     this.#mounted ??= this.#load().then(mount => mount(this.node));
     try {
       this.#panel = await this.#mounted;

@@ -8,13 +8,16 @@
 import type { Numbered, Question } from '../protocol';
 import {
   answerEvents,
-  defaultModel,
+  catalogue,
+  fileName,
+  listing,
+  locked,
   parse,
   preview,
   refusal,
   runEvent,
   storedConversation,
-  summaries
+  trial
 } from '../protocol';
 import type { Transport } from '../transport';
 import { Lost, Refused } from '../transport';
@@ -122,6 +125,7 @@ export function httpTransport(fetch: Fetch, silence = SILENCE): Transport {
     signal
   });
   const run = (id: string): string => `chat/${encodeURIComponent(id)}`;
+  const conversation = (id: string): string => `conversations/${encodeURIComponent(id)}`;
 
   return {
     ask: (question: Question, signal) => stream('chat/stream', posted(question, signal, 'text/event-stream')),
@@ -136,9 +140,26 @@ export function httpTransport(fetch: Fetch, silence = SILENCE): Transport {
       await send(`${run(run_id)}/stop`, posted({}, signal));
     },
     preview: async (question, signal) => preview(await json('preview', posted(question, signal))),
-    conversations: async signal => summaries(await json('conversations', asked(signal))),
-    conversation: async (id, signal) =>
-      storedConversation(await json(`conversations/${encodeURIComponent(id)}`, asked(signal))),
-    model: async signal => defaultModel(await json('models', asked(signal)))
+    conversations: async (archived, signal) =>
+      listing(await json(archived ? 'conversations?archived=1' : 'conversations', asked(signal))),
+    conversation: async (id, signal) => storedConversation(await json(conversation(id), asked(signal))),
+    change: async (id, change, signal) => {
+      await json(conversation(id), { ...posted(change, signal), method: 'PATCH' });
+    },
+    remove: async (id, signal) => {
+      await send(conversation(id), { ...asked(signal), method: 'DELETE' });
+    },
+    exported: async (id, format, signal) => {
+      const response = await send(`${conversation(id)}/export?format=${format}`, asked(signal));
+      const name = fileName(response.headers.get('Content-Disposition') ?? '', `conversation.${format}`);
+      return { name, type: response.headers.get('Content-Type') ?? 'text/plain', text: await response.text() };
+    },
+    models: async signal => catalogue(await json('models', asked(signal))),
+    lookForModels: async signal => catalogue(await json('models/refresh', posted({}, signal))),
+    tryModel: async (tried, signal) => trial(await json('models/test', posted(tried, signal))),
+    locked: async signal => locked(await json('settings', asked(signal))),
+    configure: async (changes, signal) => {
+      await json('settings', { ...posted(changes, signal), method: 'PATCH' });
+    }
   };
 }

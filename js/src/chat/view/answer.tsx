@@ -2,13 +2,18 @@
 
 import type { ComponentChildren, VNode } from 'preact';
 import { Component } from 'preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Answer, Remedy } from '../conversation';
-import { remedy } from '../conversation';
+import { questionOf, remedy, shown } from '../conversation';
 import type { Trans } from '../host';
 import { Markdown } from './markdown';
 import type { Given, Source } from '../protocol';
 import { usePanel } from './context';
-import { ending, givenSummary, progress, usageSummary } from './summary';
+import { CopyIcon, DoneIcon, EditIcon, RetryIcon } from './icons';
+import { ending, givenSummary, progress, thoughtSummary, usageSummary } from './summary';
+
+/** Milliseconds for which a copy is confirmed. */
+const COPIED_MS = 2_000;
 
 interface Props {
   readonly answer: Answer;
@@ -28,7 +33,7 @@ export class AnswerView extends Component<Props> {
     return (
       <article class="jp-Assistant-answer" aria-label={label} aria-busy={busy} tabIndex={-1}>
         {answer.given?.items.length ? <GivenView given={answer.given} /> : null}
-        {answer.reasoning ? <Reasoning text={answer.reasoning} open={busy && !answer.text} /> : null}
+        {answer.reasoning ? <Reasoning answer={answer} /> : null}
         <Markdown text={answer.text} whole={!busy} />
         {answer.sources.length && !busy ? <Sources sources={answer.sources} /> : null}
         <End answer={answer} last={last} />
@@ -70,12 +75,12 @@ function GivenView({ given }: { given: Given }): VNode {
   );
 }
 
-function Reasoning({ text, open }: { text: string; open: boolean }): VNode {
+function Reasoning({ answer }: { answer: Answer }): VNode {
   const { trans } = usePanel().host;
   return (
     <details class="jp-Assistant-fold">
-      <summary>{open ? trans.__('Thinking…') : trans.__('Thoughts')}</summary>
-      <div class="jp-Assistant-reasoning">{text}</div>
+      <summary>{thoughtSummary(answer, trans)}</summary>
+      <div class="jp-Assistant-reasoning">{answer.reasoning}</div>
     </details>
   );
 }
@@ -118,7 +123,73 @@ function End({ answer, last }: { answer: Answer; last: boolean }): VNode {
       {answer.state === 'running' ? <span class="jp-Assistant-pulse" aria-hidden="true" /> : null}
       <span class="jp-Assistant-line">{line}</span>
       {last ? <RemedyButton answer={answer} /> : null}
+      {answer.state === 'running' ? null : <Actions answer={answer} last={last} />}
     </div>
+  );
+}
+
+/** What can be done with an answer that has ended; with its question only while it is the last one. */
+function Actions({ answer, last }: { answer: Answer; last: boolean }): VNode {
+  const { store, intents, host, focus } = usePanel();
+  const { trans } = host;
+  const again = (kind: Remedy): void => {
+    intents.remedy(answer, kind);
+    focus();
+  };
+  const asked = last && questionOf(shown(store.chat), answer.id) !== '';
+  return (
+    <span class="jp-Assistant-acts">
+      {answer.text ? <CopyAnswer text={answer.text} /> : null}
+      {asked ? (
+        <Act
+          icon={RetryIcon}
+          label={trans.__('Ask the same again')}
+          act={() => {
+            again('retry');
+          }}
+        />
+      ) : null}
+      {asked ? (
+        <Act
+          icon={EditIcon}
+          label={trans.__('Edit the question')}
+          act={() => {
+            again('edit');
+          }}
+        />
+      ) : null}
+    </span>
+  );
+}
+
+function CopyAnswer({ text }: { text: string }): VNode {
+  const { host } = usePanel();
+  const [copied, setCopied] = useState(false);
+  const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
+  useEffect(
+    () => () => {
+      clearTimeout(timer.current);
+    },
+    []
+  );
+  const copy = (): void => {
+    void host.copy(text).then(() => {
+      setCopied(true);
+      clearTimeout(timer.current);
+      timer.current = setTimeout(() => {
+        setCopied(false);
+      }, COPIED_MS);
+    });
+  };
+  const label = copied ? host.trans.__('Copied') : host.trans.__('Copy the answer');
+  return <Act icon={copied ? DoneIcon : CopyIcon} label={label} act={copy} />;
+}
+
+function Act({ icon: Icon, label, act }: { icon: () => VNode; label: string; act: () => void }): VNode {
+  return (
+    <button type="button" class="jp-Assistant-plain" aria-label={label} title={label} onClick={act}>
+      <Icon />
+    </button>
   );
 }
 
@@ -127,8 +198,29 @@ function ErrorCard({ answer, last }: { answer: Answer; last: boolean }): VNode {
     <div class="jp-Assistant-error">
       <p>{answer.failure?.text}</p>
       {answer.failure?.hint ? <p class="jp-Assistant-hint">{answer.failure.hint}</p> : null}
+      {last && needsModel(answer) ? <ConnectButton /> : null}
       {last ? <RemedyButton answer={answer} /> : null}
     </div>
+  );
+}
+
+/** Whether asking again helps only once another model, or another key, is there. */
+function needsModel({ failure }: Answer): boolean {
+  return failure?.code === 'no_model' || failure?.code === 'key_rejected';
+}
+
+function ConnectButton(): VNode {
+  const { connections, host } = usePanel();
+  return (
+    <button
+      type="button"
+      class="jp-Assistant-button"
+      onClick={() => {
+        connections.show('connect');
+      }}
+    >
+      {host.trans.__('Connect a model…')}
+    </button>
   );
 }
 

@@ -1,32 +1,29 @@
-/** A code block: its language, a button that copies it, and colours once it is complete. */
+/** A code block: its language, what can be done with it, and colours once it is complete. */
 
 import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Piece } from '../host';
+import { languageName } from '../markdown/fence';
+import { CodeActions } from './cells';
 import { usePanel } from './context';
-import { CopyIcon, DoneIcon } from './icons';
-
-const COPIED_MS = 1_500;
 
 interface Props {
   readonly code: string;
   readonly language: string;
+  /** No later text changes it. */
   readonly closed: boolean;
+  /** Its end was given, so that it can be used. */
+  readonly whole: boolean;
 }
 
-/** A language's name as a fence gives it: its first word, nothing but what names have. */
-export function languageName(info: string): string {
-  return (/^[\w+#.-]{1,24}/.exec(info)?.[0] ?? '').toLowerCase();
-}
-
-export function CodeBlock({ code, language, closed }: Props): VNode {
+export function CodeBlock({ code, language, closed, whole }: Props): VNode {
   const name = languageName(language);
   const pieces = usePieces(code, name, closed);
   return (
     <div class="jp-Assistant-code">
       <div class="jp-Assistant-codeHead">
-        <span>{name || 'text'}</span>
-        <CopyButton text={code} />
+        <span class="jp-Assistant-cut">{name || 'text'}</span>
+        <CodeActions code={code} language={name} whole={whole} />
       </div>
       <pre tabIndex={0}>
         <code>
@@ -66,32 +63,4 @@ function usePieces(code: string, language: string, closed: boolean): readonly Pi
     };
   }, [code, language, closed]);
   return coloured;
-}
-
-function CopyButton({ text }: { text: string }): VNode {
-  const { host } = usePanel();
-  const { trans } = host;
-  const [copied, setCopied] = useState(0);
-  useEffect(() => {
-    const timer = setTimeout(() => {
-      setCopied(0);
-    }, COPIED_MS);
-    return () => {
-      clearTimeout(timer);
-    };
-  }, [copied]);
-  const copy = (): void => {
-    host.copy(text).then(
-      () => {
-        setCopied(count => count + 1);
-      },
-      () => undefined
-    );
-  };
-  return (
-    <button type="button" class="jp-Assistant-plain" onClick={copy}>
-      {copied ? <DoneIcon /> : <CopyIcon />}
-      <span>{copied ? trans.__('Copied') : trans.__('Copy')}</span>
-    </button>
-  );
 }

@@ -6,10 +6,13 @@
 
 import type { VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { running, shown } from '../conversation';
+import { lastQuestion, running, shown } from '../conversation';
+import { led } from '../lead';
 import { QUESTION_CHARS } from '../protocol';
 import { useChat, usePanel } from './context';
-import { SendIcon, StopIcon } from './icons';
+import { EyeIcon, SendIcon, StopIcon } from './icons';
+import { ModelPicker } from './models';
+import { PreviewSheet } from './sheet';
 import { SubjectLine } from './subject';
 
 /** Characters as the server counts them: code points. */
@@ -25,31 +28,51 @@ function composing(event: KeyboardEvent): boolean {
 }
 
 export function Composer(): VNode {
-  const { intents, host } = usePanel();
+  const { store, intents, connections, host } = usePanel();
   const { trans } = host;
   const box = useRef<HTMLTextAreaElement>(null);
-  const [text, setText] = useState('');
+  const { text, write, type } = useText();
   const busy = useChat(chat => running(shown(chat)) !== null);
   const stopping = useChat(chat => running(shown(chat))?.stopping ?? false);
+  const previewing = useChat(chat => chat.dialog === 'preview');
   const over = characters(text) - QUESTION_CHARS;
 
-  useDraft(setText);
+  useDraft(type);
   useGrowing(box, text);
 
   const send = (): void => {
     if (text.trim() && over <= 0 && intents.ask(text.trim())) {
-      setText('');
+      write('');
     }
   };
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === 'Enter' && !event.shiftKey && !composing(event)) {
       event.preventDefault();
       send();
+    } else if (event.key === 'ArrowUp' && text === '' && !composing(event)) {
+      const last = lastQuestion(shown(store.chat));
+      if (last) {
+        event.preventDefault();
+        write(last);
+      }
     }
   };
   return (
     <div class="jp-Assistant-composer">
-      <SubjectLine />
+      <div class="jp-Assistant-composerHead">
+        <SubjectLine />
+        <button
+          type="button"
+          class="jp-Assistant-plain jp-Assistant-eye"
+          aria-label={trans.__('What leaves this machine')}
+          title={trans.__('What leaves this machine')}
+          onClick={() => {
+            connections.show('preview');
+          }}
+        >
+          <EyeIcon />
+        </button>
+      </div>
       <textarea
         ref={box}
         rows={1}
@@ -58,15 +81,14 @@ export function Composer(): VNode {
         aria-label={trans.__('Question')}
         aria-invalid={over > 0}
         onInput={event => {
-          setText(event.currentTarget.value);
+          write(event.currentTarget.value);
         }}
         onKeyDown={onKeyDown}
       />
       <div class="jp-Assistant-composerEnd">
+        <ModelPicker />
         <span class="jp-Assistant-line" role={over > 0 ? 'alert' : undefined}>
-          {over > 0
-            ? trans._n('%1 character too many', '%1 characters too many', over)
-            : trans.__('Shift+Enter for a new line')}
+          {over > 0 ? trans._n('%1 character too many', '%1 characters too many', over) : ''}
         </span>
         <SendButton
           busy={busy}
@@ -78,6 +100,14 @@ export function Composer(): VNode {
           }}
         />
       </div>
+      {previewing ? (
+        <PreviewSheet
+          text={text.trim()}
+          close={() => {
+            connections.show('none');
+          }}
+        />
+      ) : null}
     </div>
   );
 }
@@ -99,7 +129,7 @@ function SendButton({ busy, stopping, ready, onSend, onStop }: SendProps): VNode
       type="button"
       class={`jp-Assistant-send${busy ? ' jp-mod-stop' : ''}`}
       aria-label={label}
-      title={busy ? trans.__('Stop (Escape)') : trans.__('Send (Enter)')}
+      title={busy ? trans.__('Stop (Escape)') : trans.__('Send (Enter; Shift+Enter makes a new line)')}
       aria-disabled={busy ? stopping : !ready}
       onMouseDown={event => {
         event.preventDefault();
@@ -125,12 +155,51 @@ function SendButton({ busy, stopping, ready, onSend, onStop }: SendProps): VNode
   );
 }
 
+interface Text {
+  readonly text: string;
+  readonly write: (text: string) => void;
+  /** Writes what comes out of what is there. */
+  readonly type: (change: (text: string) => string) => void;
+}
+
+/** What is typed: each conversation has its own, which waits there, over a reload too, until it is sent. */
+function useText(): Text {
+  const { store, host } = usePanel();
+  const key = useChat(chat => chat.shown);
+  const id = useChat(chat => shown(chat).id);
+  const [text, setText] = useState(() => host.recallDraft(shown(store.chat).id));
+  const [now, place] = [useRef(text), useRef({ key, id })];
+  const write = (next: string): void => {
+    now.current = next;
+    setText(next);
+    host.rememberDraft(place.current.id, next);
+  };
+  useLayoutEffect(() => {
+    const before = place.current;
+    place.current = { key, id };
+    if (before.key !== key) {
+      now.current = host.recallDraft(id);
+      setText(now.current);
+    } else if (before.id !== id) {
+      host.rememberDraft(before.id, '');
+      host.rememberDraft(id, now.current);
+    }
+  }, [key, id]);
+  return {
+    text,
+    write,
+    type: change => {
+      write(change(now.current));
+    }
+  };
+}
+
 /** A question that comes back goes before what was typed since. */
 function useDraft(setText: (change: (text: string) => string) => void): void {
   const draft = useChat(chat => chat.draft);
   useEffect(() => {
     if (draft) {
-      setText(typed => (typed ? `${draft.text}\n\n${typed}` : draft.text));
+      setText(typed => (draft.lead ? led(draft.text, typed) : typed ? `${draft.text}\n\n${typed}` : draft.text));
     }
   }, [draft]);
 }

@@ -2,6 +2,7 @@
 
 import { createContext } from 'preact';
 import { useContext, useEffect, useState } from 'preact/hooks';
+import type { Connections } from '../connections';
 import type { Chat } from '../conversation';
 import type { Host } from '../host';
 import type { Intents } from '../intents';
@@ -10,6 +11,7 @@ import type { Store } from '../store';
 export interface Panel {
   readonly store: Store;
   readonly intents: Intents;
+  readonly connections: Connections;
   readonly host: Host;
   /** Puts the cursor into the composer: where a button goes away, what it did goes on there. */
   readonly focus: () => void;

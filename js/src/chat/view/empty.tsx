@@ -2,12 +2,14 @@
 
 import type { VNode } from 'preact';
 import type { Subject, Trans } from '../host';
+import { connection } from '../models';
+import { ConnectCard } from './connect';
 import { useChat, usePanel } from './context';
 import { useSubject } from './subject';
 
 export function EmptyState(): VNode {
   const { trans } = usePanel().host;
-  const model = useChat(chat => chat.model);
+  const state = useChat(chat => (chat.catalogue ? connection(chat.catalogue) : null));
   const subject = useSubject();
   return (
     <div class="jp-Assistant-empty">
@@ -18,12 +20,27 @@ export function EmptyState(): VNode {
           : trans.__('Open a notebook, and it answers from its cells, outputs and errors.')}
       </p>
       {subject ? <Suggestions subject={subject} /> : null}
-      {model === '' ? (
-        <p class="jp-Assistant-note">
-          {trans.__('No language model is connected. The built-in responder works offline, from the notebook alone.')}
-        </p>
-      ) : null}
+      {state === 'none' ? <ConnectCard /> : null}
+      {state === 'unchosen' ? <Unchosen /> : null}
     </div>
+  );
+}
+
+function Unchosen(): VNode {
+  const { connections, host } = usePanel();
+  return (
+    <section class="jp-Assistant-card">
+      <p>{host.trans.__('An endpoint is connected, but none of its models is chosen yet.')}</p>
+      <button
+        type="button"
+        class="jp-Assistant-button"
+        onClick={() => {
+          connections.show('picker');
+        }}
+      >
+        {host.trans.__('Choose a model')}
+      </button>
+    </section>
   );
 }
 

@@ -2,13 +2,16 @@
 
 import type { VNode } from 'preact';
 import { Announcer } from './announcer';
+import { CellAims } from './cells';
 import { Composer } from './composer';
-import { usePanel } from './context';
+import { ConnectSheet } from './connect';
+import { useChat, usePanel } from './context';
 import { Header } from './header';
 import { Transcript } from './transcript';
 
 export function View(): VNode {
   const { intents } = usePanel();
+  const connecting = useChat(chat => chat.dialog === 'connect');
   return (
     <div
       class="jp-Assistant-panel"
@@ -19,8 +22,11 @@ export function View(): VNode {
       }}
     >
       <Header />
-      <Transcript />
+      <CellAims>
+        <Transcript />
+      </CellAims>
       <Composer />
+      {connecting ? <ConnectSheet /> : null}
       <Announcer />
     </div>
   );

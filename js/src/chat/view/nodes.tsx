@@ -10,6 +10,7 @@ import type { ComponentChildren, VNode } from 'preact';
 import { CodeBlock } from './code';
 import { PictureIcon } from './icons';
 import { decoded } from '../markdown/entities';
+import { fenceClosed } from '../markdown/fence';
 import { destination, speaksForItself } from '../markdown/url';
 
 const ALIGN = { left: 'jp-mod-left', center: 'jp-mod-center', right: 'jp-mod-right' } as const;
@@ -46,7 +47,7 @@ export function node(generic: Token, settled: boolean): ComponentChildren {
     case 'image':
       return <Picture token={token} />;
     case 'code':
-      return <CodeBlock code={token.text} language={token.lang ?? ''} closed={settled || fenceClosed(token.raw)} />;
+      return code(token, settled);
     case 'heading':
       return heading(token, settled);
     case 'list':
@@ -80,8 +81,10 @@ function html(source: string): ComponentChildren {
   return BREAK.test(source.trim()) ? <br /> : <span class="jp-Assistant-raw">{source}</span>;
 }
 
-function fenceClosed(raw: string): boolean {
-  return /\n {0,3}(`{3,}|~{3,})\s*$/.test(raw);
+/** A fence that was cut off is shown like any other, but is not whole. */
+function code(token: Tokens.Code, settled: boolean): VNode {
+  const whole = token.codeBlockStyle === 'indented' ? settled : fenceClosed(token.raw);
+  return <CodeBlock code={token.text} language={token.lang ?? ''} closed={settled || whole} whole={whole} />;
 }
 
 function heading(token: Tokens.Heading, settled: boolean): VNode {

@@ -39,6 +39,15 @@ export function usageSummary(usage: Usage, trans: Trans): string {
   return [tokens, seconds, cost].filter(Boolean).join(' · ');
 }
 
+/** The thinking in one line, as "Thought for 12 s" where its time was witnessed. */
+export function thoughtSummary({ state, text, thought }: Answer, trans: Trans): string {
+  if (state === 'running' && !text) {
+    return trans.__('Thinking…');
+  }
+  const seconds = thought ? Math.round((thought.to - thought.from) / 1000) : 0;
+  return seconds > 0 ? trans.__('Thought for %1 s', seconds) : trans.__('Thoughts');
+}
+
 /** What a running answer is doing. */
 export function progress(answer: Answer, trans: Trans): string {
   if (answer.stopping) {
