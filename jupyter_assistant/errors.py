@@ -144,12 +144,12 @@ class ProviderError(AssistantError):
 
 class NoModel(ProviderError):
     code = "no_model"
-    default_hint = "Set JUPYTER_ASSISTANT_MODEL to the model's name and start the server again."
+    default_hint = "Choose a model in the menu under the question, or set JUPYTER_ASSISTANT_MODEL and start again."
 
 
 class KeyRejected(ProviderError):
     code = "key_rejected"
-    default_hint = "Set JUPYTER_ASSISTANT_API_KEY to a valid key and start the server again."
+    default_hint = "Connect with a valid key, or set JUPYTER_ASSISTANT_API_KEY and start the server again."
 
 
 class PermissionDenied(ProviderError):
@@ -164,7 +164,7 @@ class EndpointNotFound(ProviderError):
 
 class ModelNotFound(ProviderError):
     code = "model_not_found"
-    default_hint = "Set JUPYTER_ASSISTANT_MODEL to a model the endpoint has and start the server again."
+    default_hint = "Choose a model the endpoint has."
 
 
 class RateLimited(ProviderError):
@@ -184,7 +184,7 @@ class ContextTooLong(ProviderError):
 
 class RequestRejected(ProviderError):
     code = "request_rejected"
-    default_hint = "Ask another model: set JUPYTER_ASSISTANT_MODEL and start the server again."
+    default_hint = "Choose another model."
 
 
 class GatewayDown(ProviderError):

@@ -183,7 +183,7 @@ def _rejected(provider: Provider, model: str, status: int, complaint: Complaint)
 def _key(provider: Provider) -> ProviderError:
     """Never with the gateway's words: they often repeat a part of the key."""
     owner = provider.name.upper() if provider.name in ("openai", "openrouter") else "JUPYTER_ASSISTANT"
-    hint = f"Set {owner}_API_KEY to a valid key and start the server again."
+    hint = f"Connect with a valid key, or set {owner}_API_KEY and start the server again."
     if provider.api_key:
         return KeyRejected(f"{provider.host} rejected the API key.", hint)
     return KeyRejected(f"{provider.host} wants an API key and none is set.", hint)
@@ -207,7 +207,7 @@ def _add_version(provider: Provider) -> str:
 def _no_model(provider: Provider, model: str) -> ProviderError:
     return ModelNotFound(
         f"{provider.host} does not know the model {model}.",
-        "Check the name's spelling, or set JUPYTER_ASSISTANT_MODEL to a model it has and start the server again.",
+        "Choose a model it has, or check the name's spelling.",
     )
 
 

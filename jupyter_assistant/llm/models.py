@@ -175,7 +175,7 @@ class Models:
         if slash and (provider := self._known().get(prefix)):
             return provider, rest or provider.model
         if not self._providers:
-            hint = "Set JUPYTER_ASSISTANT_BASE_URL and JUPYTER_ASSISTANT_API_KEY and start the server again."
+            hint = "Connect a model, or set JUPYTER_ASSISTANT_BASE_URL and start the server again."
             raise NoModel(f"No endpoint is configured that could have the model {wanted}.", hint)
         return self._providers[0], wanted
 

@@ -14,8 +14,8 @@ from .evidence import Cited, GivenCell, cells_of, gathered, given_cell, question
 from .questions import answer
 
 CONNECT = (
-    "*No language model is connected: this is the built-in responder. To connect one, set `JUPYTER_ASSISTANT_BASE_URL` "
-    "and `JUPYTER_ASSISTANT_API_KEY` (or only `OPENAI_API_KEY`), name the model in `JUPYTER_ASSISTANT_MODEL`, and "
+    "*No language model is connected: this is the built-in responder. To connect one, open the model menu under the "
+    "question; or set `JUPYTER_ASSISTANT_BASE_URL`, `JUPYTER_ASSISTANT_API_KEY` and `JUPYTER_ASSISTANT_MODEL` and "
     "start the server again.*"
 )
 
