@@ -20,6 +20,7 @@ class LagHandler(APIHandler):
     """The worst delay since the last call."""
 
     worst = 0.0
+    task: asyncio.Task[None] | None = None
 
     @web.authenticated
     def get(self) -> None:
@@ -45,4 +46,4 @@ def _load_jupyter_server_extension(app: Any) -> None:
 
 
 async def _start_jupyter_server_extension(app: Any) -> None:
-    LagHandler.task = asyncio.create_task(watch())  # type: ignore[attr-defined]  # kept alive for the process's life
+    LagHandler.task = asyncio.create_task(watch())  # kept alive for the process's life
