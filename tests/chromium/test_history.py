@@ -6,56 +6,23 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, expect
+from playwright.sync_api import Locator, expect
 
-from tests.browser import Sidebar, chromium
-from tests.gateway import Gateway, running_gateway
-from tests.lab import Lab, running_lab
-
-
-@pytest.fixture(autouse=True)
-def jp_asyncio_loop() -> None:
-    """None: Playwright's own loop is the one of these tests."""
-
-
-@pytest.fixture(autouse=True)
-def jp_server_cleanup() -> None:
-    """Nothing: these tests' servers are processes."""
+from tests.chromium.sidebar import Sidebar
+from tests.gateway import Gateway
 
 
 @pytest.fixture(scope="module")
-def gateway() -> Iterator[Gateway]:
-    with running_gateway() as running:
-        yield running
+def environ(gateway: Gateway) -> dict[str, str]:
+    return {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "paced-40-20"}
 
 
 @pytest.fixture(scope="module")
-def lab(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    environ = {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "paced-40-20"}
-    with running_lab(tmp_path_factory.mktemp("lab"), environ, base_url="/jb/") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def sidebar(lab: Lab, browser: Browser) -> Iterator[Sidebar]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900}, accept_downloads=True)
-    context.grant_permissions(["clipboard-read", "clipboard-write"])
-    opened = Sidebar(lab, context.new_page())
-    opened.watch()
-    yield opened.open()
-    assert opened.strangers == []
-    assert opened.problems == []
-    context.close()
+def base_url() -> str:
+    return "/jb/"
 
 
 def history(sidebar: Sidebar) -> Locator:

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browser import Sidebar, chromium
+from tests.chromium.sidebar import Sidebar
 from tests.gateway import Gateway, Reply, Request, running_gateway
 from tests.lab import Lab, running_lab
 
@@ -28,16 +28,6 @@ HOSTILE = """<script>window.__pwned = 1</script><img src="http://evil.example/a.
 """
 
 
-@pytest.fixture(autouse=True)
-def jp_asyncio_loop() -> None:
-    """None: Playwright's own loop is the one of these tests."""
-
-
-@pytest.fixture(autouse=True)
-def jp_server_cleanup() -> None:
-    """Nothing: these tests' servers are processes."""
-
-
 @pytest.fixture(scope="module")
 def gateway() -> Iterator[Gateway]:
     with running_gateway() as running:
@@ -53,27 +43,8 @@ def gateway() -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="module")
-def lab(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    environ = {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "markdown"}
-    with running_lab(tmp_path_factory.mktemp("lab"), environ, base_url="/jb/") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def sidebar(lab: Lab, browser: Browser) -> Iterator[Sidebar]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    opened = Sidebar(lab, context.new_page())
-    opened.watch()
-    yield opened.open()
-    assert opened.strangers == []
-    assert opened.problems == []
-    context.close()
+def base_url() -> str:
+    return "/jb/"
 
 
 def use_model(lab: Lab, model: str) -> None:

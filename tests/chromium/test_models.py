@@ -6,23 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser import Sidebar, chromium
+from tests.chromium.sidebar import Sidebar
 from tests.gateway import Gateway, running_gateway
-from tests.lab import Lab, running_lab
+from tests.lab import Lab
 
 KEY = "sk-canary-0123456789abcdef"
-
-
-@pytest.fixture(autouse=True)
-def jp_asyncio_loop() -> None:
-    """None: Playwright's own loop is the one of these tests."""
-
-
-@pytest.fixture(autouse=True)
-def jp_server_cleanup() -> None:
-    """Nothing: these tests' servers are processes."""
 
 
 @pytest.fixture(scope="module")
@@ -32,26 +22,8 @@ def gateway() -> Iterator[Gateway]:
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    with running_lab(tmp_path_factory.mktemp("lab")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def sidebar(lab: Lab, browser: Browser) -> Iterator[Sidebar]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    opened = Sidebar(lab, context.new_page())
-    opened.watch()
-    yield opened.open()
-    assert opened.strangers == []
-    assert opened.problems == []
-    context.close()
+def environ() -> dict[str, str]:
+    return {}
 
 
 def log_of(lab: Lab) -> str:

@@ -3,57 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
-import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
-from tests.browser import Sidebar, chromium
-from tests.gateway import Gateway, running_gateway
-from tests.lab import Lab, running_lab
+from tests.chromium.sidebar import Sidebar
+from tests.gateway import Gateway
+from tests.lab import Lab
 
 CODE = 'total = (df["price"] * df["count"]).sum()'
 FAILING = 'prices = {"apple": 1}\nprices["pear"]'
-
-
-@pytest.fixture(autouse=True)
-def jp_asyncio_loop() -> None:
-    """None: Playwright's own loop is the one of these tests."""
-
-
-@pytest.fixture(autouse=True)
-def jp_server_cleanup() -> None:
-    """Nothing: these tests' servers are processes."""
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Gateway]:
-    with running_gateway() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def lab(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    environ = {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "markdown"}
-    with running_lab(tmp_path_factory.mktemp("lab"), environ) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def sidebar(lab: Lab, browser: Browser) -> Iterator[Sidebar]:
-    context = browser.new_context(viewport={"width": 1400, "height": 900})
-    opened = Sidebar(lab, context.new_page())
-    opened.watch()
-    yield opened.open()
-    assert opened.strangers == []
-    assert opened.problems == []
-    context.close()
 
 
 def cell(page: Page, number: int) -> Locator:
