@@ -1,7 +1,7 @@
 """Every error the assistant raises on purpose, as one tree.
 
 The law: an error says what happened (``text``) and what to do next (``hint``), to a person or to a model, and
-never holds a key, a token or an absolute path. The domain raises these; ``server/handlers.py`` alone turns them
+never holds a key, a token or an absolute path. The domain raises these; ``server/handlers`` alone turns them
 into HTTP statuses, and ``assistant.py`` alone turns them into ``error`` events.
 
 ::
@@ -19,7 +19,20 @@ into HTTP statuses, and ``assistant.py`` alone turns them into ``error`` events.
     │   ├── PathRefused          outside the server's root, hidden, or not a path
     │   ├── NotebookNotFound
     │   ├── NotebookUnreadable   not JSON, not a notebook, too new, too deep
-    │   └── NotebookBusy         is being saved and did not come to rest
+    │   ├── NotebookBusy         is being saved and did not come to rest
+    │   ├── NotebookExists       a new notebook would take the place of one that is there
+    │   ├── CellNotFound         no cell by that id
+    │   ├── StaleCell            the cell has changed since it was read; says its source now
+    │   ├── EditRefused          the edit cannot be made: text not found or found twice, old format, bad cells
+    │   └── SaveFailed           the disk or a save hook refused; the notebook is as it was
+    ├── KernelError
+    │   ├── KernelNotFound       the notebook has no kernel, or there is none by that id
+    │   ├── KernelDead           the kernel ended while it was needed
+    │   ├── KernelBusy           the kernel works for the user
+    │   ├── KernelUnable         this language's kernel cannot say that
+    │   ├── VariableNotFound     the kernel knows no such name
+    │   └── ExecutionNotFound    unknown, or no longer kept
+    ├── ToolError                a tool's result that is an error; carries the content there is
     └── ProviderError            the model's side
         ├── NoModel              no model is configured or none by that name is known
         ├── KeyRejected          401
@@ -135,6 +148,73 @@ class NotebookUnreadable(NotebookError):
 class NotebookBusy(NotebookError):
     code = "notebook_busy"
     default_hint = "The notebook was being saved the whole time; try again in a moment."
+
+
+class NotebookExists(NotebookError):
+    code = "notebook_exists"
+    default_hint = "Choose another path, or edit the notebook that is there."
+
+
+class CellNotFound(NotebookError):
+    code = "cell_not_found"
+    default_hint = "Read the notebook again: cells may have been moved, deleted or given new ids."
+
+
+class StaleCell(NotebookError):
+    """The cell is not what the edit was made from. ``source`` and ``hash`` are what it holds now."""
+
+    code = "stale_cell"
+    default_hint = "Look at the current source, make the edit from it, and send its hash."
+
+    def __init__(self, text: str, *, cell_id: str, source: str, hash: str) -> None:
+        super().__init__(text)
+        self.cell_id = cell_id
+        self.source = source
+        self.hash = hash
+
+
+class EditRefused(NotebookError):
+    code = "edit_refused"
+    default_hint = "Read the cell again and correct the edit; nothing was changed."
+
+
+class SaveFailed(NotebookError):
+    code = "save_failed"
+    default_hint = "Check the free space and the permissions of the folder; the notebook is as it was."
+
+
+class KernelError(AssistantError):
+    code = "kernel_error"
+
+
+class KernelNotFound(KernelError):
+    code = "kernel_not_found"
+    default_hint = "Run a cell of the notebook: that starts its kernel."
+
+
+class KernelDead(KernelError):
+    code = "kernel_dead"
+    default_hint = "Restart the kernel, then run again what the next cells need; its variables are gone."
+
+
+class KernelBusy(KernelError):
+    code = "kernel_busy"
+    default_hint = "Wait until the kernel is free, or interrupt it."
+
+
+class KernelUnable(KernelError):
+    code = "kernel_unable"
+    default_hint = "Run code in the notebook's own language instead."
+
+
+class VariableNotFound(KernelError):
+    code = "variable_not_found"
+    default_hint = "List the variables; the cell that makes it may not have run."
+
+
+class ExecutionNotFound(KernelError):
+    code = "execution_not_found"
+    default_hint = "Check the execution_id; ended executions are kept for a while only."
 
 
 class ProviderError(AssistantError):

@@ -1,0 +1,167 @@
+"""What every route shares: who asks, the body (refused by its length before it is read), errors as JSON.
+
+The law: a request is authenticated and its form is checked before a byte of its body is kept, and every refusal is
+``{"error": {"code", "message", "hint"}}`` with nothing of the inside in it.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from ...assistant import Assistant
+from ...errors import (
+    AssistantError,
+    ConversationBusy,
+    Gone,
+    InvalidInput,
+    Misconfigured,
+    NotebookBusy,
+    NotebookNotFound,
+    NotFound,
+    PathRefused,
+    SettingsUnavailable,
+    StoreUnavailable,
+    TooLarge,
+)
+from ...messages import Json
+from ...settings import Settings
+from .. import fields
+
+RESOURCE = "assistant"
+LOCAL_OWNER = "local"
+STATUSES: tuple[tuple[type[AssistantError], int], ...] = (
+    (InvalidInput, 400),
+    (PathRefused, 400),
+    (NotebookNotFound, 404),
+    (NotebookBusy, 503),
+    (NotFound, 404),
+    (ConversationBusy, 409),
+    (Gone, 410),
+    (TooLarge, 413),
+    (StoreUnavailable, 503),
+    (SettingsUnavailable, 503),
+    (Misconfigured, 503),
+)
+CODES = {
+    400: ("invalid", "Correct the request and send it again."),
+    403: ("forbidden", "Send the server's token, or log in; a cookie needs the X-XSRFToken header too."),
+    404: ("not_found", "Check the address."),
+    405: ("method_not_allowed", "Use another HTTP method."),
+    413: ("too_large", "Send less at once."),
+    415: ("unsupported_media_type", "Send Content-Type: application/json."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the handlers speak to; ``ready`` completes when the stores are open."""
+
+    assistant: Assistant
+    settings: Settings
+    ready: Callable[[], Awaitable[None]]
+    reconfigure: Callable[[], None]
+
+
+@web.stream_request_body
+class AssistantHandler(APIHandler):
+    """What the routes share: who asks, the body (refused by its length before it is read), errors as JSON."""
+
+    services: Services
+
+    def initialize(self, services: Services) -> None:
+        """Take what the composition root built."""
+        self.services = services
+        self._chunks: list[bytes] = []
+        self._received = 0
+
+    async def prepare(self, *, _redirect_to_login: bool = False) -> None:
+        """Authenticate, then refuse what is too large or no JSON, before any of it is read."""
+        await super().prepare()
+        if self.request.method == "OPTIONS":
+            return
+        if self.current_user is None:
+            raise web.HTTPError(403)
+        length = self.request.headers.get("Content-Length", "0")
+        if length.isdecimal() and int(length) > self.limit:
+            raise web.HTTPError(413)
+        kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and (length != "0" or "Transfer-Encoding" in self.request.headers):
+            raise web.HTTPError(415)
+        await self.services.ready()
+
+    def data_received(self, chunk: bytes) -> None:
+        """Keep the body while it is within the limit."""
+        self._received += len(chunk)
+        if self._received <= self.limit:
+            self._chunks.append(chunk)
+
+    @property
+    def limit(self) -> int:
+        """The largest body, in bytes."""
+        return int(self.services.settings.traits.max_body_bytes)
+
+    @property
+    def owner(self) -> str:
+        """Whose conversations these are: one owner under a token or a password, the real user under a hub.
+
+        Under token authentication Jupyter names a user at random for each request, so the name means nothing there.
+        """
+        if type(self.identity_provider) in (IdentityProvider, PasswordIdentityProvider):
+            return LOCAL_OWNER
+        return f"user:{self.current_user.username}"
+
+    def body(self) -> Json:
+        """The request's JSON object; an empty body is an empty object."""
+        if self._received > self.limit:
+            raise TooLarge(f"The request is larger than {self.limit} bytes.")
+        raw = b"".join(self._chunks)
+        return fields.parse(raw) if raw else {}
+
+    def reply(self, value: Any, status: int = 200) -> None:
+        """Answer with compact JSON."""
+        self.set_status(status)
+        self.set_header("Cache-Control", "no-store")
+        self.finish(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Every refusal in the one form; nothing of the inside is shown."""
+        raised = kwargs.get("exc_info", (None, None, None))[1]
+        if isinstance(raised, AssistantError):
+            status, error = status_of(raised), error_of(raised)
+        else:
+            status, error = status_code, _http_error(status_code)
+        body: Json = {"error": error}
+        if isinstance(raised, Gone):
+            body["snapshot"] = raised.snapshot
+        self.reply(body, status)
+
+    def log_exception(self, *args: Any) -> None:
+        """An error of the tree is an answer, not a failure of the server."""
+        if not isinstance(args[1], AssistantError):
+            super().log_exception(*args)
+
+
+def status_of(error: AssistantError) -> int:
+    return next((status for kind, status in STATUSES if isinstance(error, kind)), 400)
+
+
+def error_of(error: AssistantError) -> Json:
+    more: Json = {}
+    if isinstance(error, InvalidInput):
+        more["field"] = error.field
+    if isinstance(error, ConversationBusy):
+        more["run_id"] = error.run_id
+    return {"code": error.code, "message": error.text, "hint": error.hint, **more}
+
+
+def _http_error(status: int) -> Json:
+    code, hint = CODES.get(status, ("failed", "See the server's log."))
+    return {"code": code, "message": http.client.responses.get(status, "Failed") + ".", "hint": hint}

@@ -1,0 +1,60 @@
+"""How the parts are, and what stands at every other address."""
+
+from __future__ import annotations
+
+import json
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from tornado import web
+
+from ..._version import __version__
+from ...errors import Misconfigured
+from .base import RESOURCE, AssistantHandler, error_of, status_of
+
+
+class HealthHandler(AssistantHandler):
+    """``GET health``: how the parts are."""
+
+    @web.authenticated
+    @authorized(action="read", resource=RESOURCE)
+    async def get(self) -> None:
+        """State of each part; null where a part is not there."""
+        assistant = self.services.assistant
+        self.reply(
+            {
+                "version": __version__,
+                "gateway": assistant.models.last_seen,
+                "store": assistant.conversations.state,
+                "index": None,
+                "rtc": None,
+                "tabs": None,
+                "mcp": None,
+            }
+        )
+
+
+class UnknownHandler(AssistantHandler):
+    """Any other address below ``assistant/``: 404 in our form, behind the same authentication."""
+
+    async def prepare(self, *, _redirect_to_login: bool = False) -> None:
+        """Authenticate, then 404."""
+        await super().prepare()
+        raise web.HTTPError(404)
+
+
+class OffHandler(APIHandler):
+    """Every address while a wrong setting keeps the assistant off: says so, to those who may know."""
+
+    def initialize(self, error: Misconfigured) -> None:
+        """Take the sentence to say."""
+        self.error = error
+
+    @web.authenticated
+    @authorized(action="read", resource=RESOURCE)
+    async def get(self, *_: str) -> None:
+        """Say what is wrong."""
+        self.set_status(status_of(self.error))
+        self.finish(json.dumps({"error": error_of(self.error)}))
+
+    post = patch = delete = get
