@@ -81,14 +81,38 @@ class CellContent:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """A name of the notebook's kernel: ``type`` as its language calls it, ``shape`` as text (``421 x 6``; empty
+    without one), ``digest`` what it holds, or its documentation, in short (empty where nobody looked).
+    """
+
+    name: str
+    type: str
+    shape: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KernelView:
+    """What a question may know of the notebook's kernel: every variable by name, those it is about with their
+    ``digest``, documentation it asks for; ``missing`` says why something is not known, as a sentence.
+    """
+
+    variables: tuple[Variable, ...] = ()
+    named: tuple[Variable, ...] = ()
+    documentation: tuple[Variable, ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class ContextItem:
     """One piece of what a model is given, knowing where it came from and what was cut.
 
-    ``text`` is exactly what is sent. ``cell`` is the same piece typed, for a reader that is no language model
-    (the offline responder); it was cut and redacted with the text.
+    ``text`` is exactly what is sent. ``cell`` and ``variables`` are the same piece typed, for a reader that is no
+    language model (the offline responder); they were cut and redacted with the text.
     """
 
-    kind: Literal["notebook", "cell", "selection", "error", "output"]
+    kind: Literal["notebook", "cell", "selection", "error", "output", "variables", "variable", "documentation"]
     label: str
     text: str
     path: str | None = None
@@ -97,6 +121,7 @@ class ContextItem:
     redacted: int = 0
     active: bool = False
     cell: CellContent | None = None
+    variables: tuple[Variable, ...] = ()
 
     def summary(self) -> Json:
         """The form of the ``context`` event: without the text."""

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ..messages import ContextGiven, ContextItem, Json, Message, NotebookFocus
+from ..messages import ContextGiven, ContextItem, Json, KernelView, Message, NotebookFocus
 from ..notebooks.cells import Cell, Snapshot
 from .excerpts import Redact, encodable, estimate_tokens, excerpt
 from .instructions import INSTRUCTIONS, NO_THINK, OWN
+from .kernel import kernel_items
 from .relevance import ranked
 from .rendering import cell_item, coverage, error_of, number, outline_item, selection_item
 
@@ -85,12 +86,13 @@ def build(
     instructions: str = "",
     redact: Redact,
     think: bool = True,
+    kernel: KernelView | None = None,
 ) -> Given:
     """The messages for ``question`` in at most ``budget`` tokens.
 
     ``history`` is oldest first; what its messages were given as context then is not sent again. ``instructions`` are
     the user's own. ``redact`` takes the secrets out of a text and counts them. Without ``think`` the first line asks
-    the model to answer without reasoning.
+    the model to answer without reasoning. ``kernel`` is what the notebook's kernel knows of the question's names.
     """
     asked, asked_redacted = redact(encodable(question))
     room = budget - estimate_tokens(asked) - FLOOR_TOKENS
@@ -99,8 +101,10 @@ def build(
     room -= estimate_tokens(system) - FLOOR_TOKENS
     earlier, earlier_marks, forgotten = _history(history, redact, room // 3 if snapshot else room)
     room -= sum(_cost(message.text) for message in earlier)
+    known = tuple(kernel_items(kernel, snapshot.path, redact, room // 4)) if snapshot and kernel else ()
+    room -= sum(_cost(item.text) for item in known)
     selection = _Selection(asked, snapshot, focus, redact, room) if snapshot else None
-    items = selection.taken() if selection else ()
+    items = (*selection.taken(), *known) if selection else ()
     dropped, unread = (selection.dropped(items), selection.unread()) if selection else ((), ())
     messages = (Message("system", system), *earlier, Message("user", asked, items))
     marks = (system_mark, *earlier_marks, Mark("question", "question", redacted=asked_redacted))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote
 
-from ...messages import CellContent, Message, Source
+from ...messages import CellContent, ContextItem, Message, Source, Variable
 from . import facts
 from .facts import Facts
 from .markdown import listing
@@ -71,6 +71,23 @@ class GivenCell:
 
 
 @dataclass(frozen=True, slots=True)
+class Kernel:
+    """What was given of the kernel: all ``variables`` by name and type, those ``looked`` into, ``documentation``; and
+    ``said``, where the context says why something is not known.
+    """
+
+    variables: tuple[Variable, ...] = ()
+    looked: tuple[Variable, ...] = ()
+    documentation: tuple[Variable, ...] = ()
+    said: str = ""
+    cut: bool = False
+
+    def looked_at(self, name: str) -> Variable | None:
+        """The variable of this name with its digest, if it was given."""
+        return next((one for one in self.looked if one.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """The last question with the cells that came with it, in the notebook's order, and the questions before it."""
 
@@ -81,6 +98,7 @@ class Evidence:
     selection: CellContent | None
     total: int
     earlier: tuple[str, ...]
+    kernel: Kernel = field(default_factory=lambda: Kernel())
 
     @property
     def code_cells(self) -> list[GivenCell]:
@@ -118,6 +136,22 @@ def gathered(messages: Sequence[Message], cells: Sequence[GivenCell]) -> Evidenc
         selection=next((item.cell for item in items if item.kind == "selection" and item.cell), None),
         total=int(counted[-1]) if counted else len(cells),
         earlier=tuple(message.text for message in messages if message.role == "user" and message is not last),
+        kernel=_kernel(items),
+    )
+
+
+def _kernel(items: Sequence[ContextItem]) -> Kernel:
+    def of(kind: str) -> tuple[Variable, ...]:
+        return tuple(one for item in items if item.kind == kind for one in item.variables)
+
+    listed = next((item for item in items if item.kind == "variables"), None)
+    last = listed.text.rpartition("\n")[2] if listed else ""
+    return Kernel(
+        of("variables"),
+        of("variable"),
+        of("documentation"),
+        "" if last.startswith("```") else last,
+        bool(listed and listed.truncated),
     )
 
 

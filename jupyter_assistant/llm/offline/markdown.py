@@ -32,12 +32,12 @@ def plain(text: str) -> str:
     return _LEADING.sub(lambda match: f"{match[1]}\\{match[2]}" if match[1] else f"\\{match[3]}", escaped)
 
 
-def block(text: str, language: str = "") -> str:
-    """A fenced block with the first lines of ``text``, on lines of its own and followed by a blank one."""
-    lines = text.strip("\n").splitlines()
-    shown = [line if len(line) <= _BLOCK_CHARS else f"{line[:_BLOCK_CHARS]}…" for line in lines[:_BLOCK_LINES]]
-    if len(lines) > _BLOCK_LINES:
-        shown.append(f"… {len(lines) - _BLOCK_LINES} more lines")
+def block(text: str, language: str = "", *, lines: int = _BLOCK_LINES) -> str:
+    """A fenced block with the first ``lines`` of ``text``, on lines of its own and followed by a blank one."""
+    whole = text.strip("\n").splitlines()
+    shown = [line if len(line) <= _BLOCK_CHARS else f"{line[:_BLOCK_CHARS]}…" for line in whole[:lines]]
+    if len(whole) > lines:
+        shown.append(f"… {len(whole) - lines} more lines")
     body = "\n".join(shown)
     fence = "`" * max(3, *(len(run) + 1 for run in _RUNS.findall(body)), 3)
     return f"{fence}{language}\n{body}\n{fence}\n\n"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from itertools import chain
 
-from . import cells, names, overview, search
+from . import cells, kernel, names, overview, search
 from .causes import closest
 from .evidence import Evidence, GivenCell, Piece
 from .failures import explained, not_run_after, others_said
@@ -85,6 +85,8 @@ def answer(evidence: Evidence) -> Iterator[Piece]:
     name = asked_name(evidence)
     if _GREETING.search(question):
         return search.abilities()
+    if evidence.kernel.documentation:
+        return kernel.documentation(evidence)
     if name and _WHERE.search(question) and not _is_failure(question, name):
         return names.where(name, evidence, uses_only=bool(_USED.search(question)))
     if not name and _CONNECTING.search(question):
@@ -97,10 +99,12 @@ def answer(evidence: Evidence) -> Iterator[Piece]:
         return _failure(question, evidence)
     if name and _WHAT_DOES.search(question) and _is_function(name, evidence):
         return names.function(name, evidence)
+    if told := _from_kernel(question, name, evidence):
+        return told
     if _STATE.search(question):
         return _state(evidence)
     if _INVENTORY.search(question):
-        return overview.inventory(evidence)
+        return kernel.inventory(question, evidence) if evidence.kernel.variables else overview.inventory(evidence)
     if _OVERVIEW.search(question):
         return overview.overview(evidence)
     if _THIS.search(question) and not name and (here := _here(evidence)):
@@ -190,7 +194,7 @@ def _here(evidence: Evidence) -> Iterator[Piece] | None:
 
 def asked_name(evidence: Evidence) -> str | None:
     """The name of the notebook that the question is about; for *it*, the one of the question before."""
-    known = names.known_names(evidence)
+    known = names.known_names(evidence) | {one.name for one in evidence.kernel.looked}
     if name := _name_in(evidence.question[:4000], known):
         return name
     if _PRONOUN.search(evidence.question) and not _THIS.search(evidence.question):
@@ -222,6 +226,12 @@ def _joined(words: list[str], known: set[str], lengths: tuple[int, ...]) -> str 
             if phrase in folded and phrase not in _STOP and len(phrase) > 2:
                 return folded[phrase]
     return None
+
+
+def _from_kernel(question: str, name: str | None, evidence: Evidence) -> Iterator[Piece] | None:
+    """What a name holds in the kernel now, if the kernel was asked for this question."""
+    looked = evidence.kernel.looked_at(name) if name else None
+    return kernel.variable(looked, evidence) if looked and not _STATE.search(question) else None
 
 
 def _is_function(name: str, evidence: Evidence) -> bool:
