@@ -59,10 +59,13 @@ class Limits(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A question that is to be answered: what was said before, a title that is new, what the user should know."""
+    """A question that is to be answered: what was said before, the notebook being read meanwhile, a title that is new,
+    what the user should know.
+    """
 
     question: Question
     history: list[Message]
+    reading: asyncio.Task[Snapshot | None]
     title: str | None = None
     notice: str | None = None
 
@@ -103,6 +106,18 @@ class Assistant:
         if known := self.runs.of_request(owner, question.request_id):
             return known
         history = await self._history(question, owner)
+        reading = asyncio.create_task(self._snapshot(question.notebook))
+        reading.add_done_callback(_seen)
+        try:
+            return await self._begin(question, owner, history, reading)
+        except BaseException:
+            reading.cancel()
+            raise
+
+    async def _begin(
+        self, question: Question, owner: str, history: list[Message], reading: asyncio.Task[Snapshot | None]
+    ) -> Run | Finished:
+        """Keep the question and start its run, which takes over ``reading``."""
         run_id = secrets.token_hex(16)
         try:
             begun = await self.conversations.begin(
@@ -114,8 +129,9 @@ class Assistant:
                 text=question.question,
             )
         except StoreUnavailable as error:
-            return self._ask_unsaved(question, owner, run_id, history, error)
+            return self._begin_unsaved(question, owner, run_id, history, reading, error)
         if begun.repeated:
+            reading.cancel()
             return await self.run(owner, begun.run_id)
         run = Run(
             run_id,
@@ -126,7 +142,7 @@ class Assistant:
             question=question.question,
             request_id=question.request_id,
         )
-        accepted = Accepted(question, history, title=begun.title if begun.title_is_new else None)
+        accepted = Accepted(question, history, reading, title=begun.title if begun.title_is_new else None)
         self.runs.start(run, self._work(run, accepted))
         return run
 
@@ -177,18 +193,25 @@ class Assistant:
             "budget": given.budget,
         }
 
-    def _ask_unsaved(
-        self, question: Question, owner: str, run_id: str, history: list[Message], error: StoreUnavailable
+    def _begin_unsaved(
+        self,
+        question: Question,
+        owner: str,
+        run_id: str,
+        history: list[Message],
+        reading: asyncio.Task[Snapshot | None],
+        error: StoreUnavailable,
     ) -> Run:
         """Answer although the store is down; the user is told."""
         conversation_id = question.conversation_id or secrets.token_hex(16)
         if known := self.runs.of_request(owner, question.request_id):  # a repeat may have come while both waited
+            reading.cancel()
             return known
         self.runs.refuse_if_busy(conversation_id)
         run = Run(
             run_id, conversation_id, owner, self._encode, question=question.question, request_id=question.request_id
         )
-        accepted = Accepted(question, history, notice=f"This conversation cannot be saved: {error.text}")
+        accepted = Accepted(question, history, reading, notice=f"This conversation cannot be saved: {error.text}")
         self.runs.start(run, self._work(run, accepted))
         return run
 
@@ -221,6 +244,7 @@ class Assistant:
             failed = Failed("internal", "The assistant failed.", "See the server's log, then ask again.")
             self._fail(run, accepted, failed)
         finally:
+            accepted.reading.cancel()
             run.seal(reason)
             await _uncancelled(self._end(run, keeper, end_state(reason)))
             run.publish()
@@ -235,7 +259,7 @@ class Assistant:
             run.emit(Title(accepted.title))
         if question.notebook is not None:
             run.emit(Status(f"Reading {question.notebook.path.rpartition('/')[2]}…"))
-        snapshot = await self._snapshot(question.notebook)
+        snapshot = await accepted.reading
         given = await self._given(question, snapshot, accepted.history, model.name)
         run.emit(given.context_event())
         if accepted.notice:  # now, so that no other status takes its place before the answer begins
@@ -316,6 +340,12 @@ def _is_large(snapshot: Snapshot | None, focus: NotebookFocus | None, history: l
     chars = sum(len(cell.source) + sum(len(output.text) for output in cell.outputs) for cell in cells)
     chars += sum(len(message.text) for message in history) + (len(focus.selection) if focus else 0)
     return chars > LARGE_CHARS
+
+
+def _seen(reading: asyncio.Task[Snapshot | None]) -> None:
+    """A failure is the run's to tell; where no run came of the question, it is nobody's."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:
