@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 from . import context
 from .conversations import Conversations
-from .errors import AssistantError, NotFound, StoreUnavailable
+from .errors import AssistantError, ConversationBusy, NotFound, StoreUnavailable
 from .llm import Model, Models
 from .messages import (
     EndState,
@@ -37,7 +37,7 @@ from .messages import (
 )
 from .notebooks import Notebooks
 from .notebooks.cells import Snapshot, overlay
-from .runs import Encode, Entry, Finished, Run, Runs, end_state
+from .runs import AnyRun, Elsewhere, Encode, Entry, Finished, Run, Runs, end_state
 
 CHECKPOINT_SECONDS = 1.0
 LARGE_CELLS = 100
@@ -98,7 +98,7 @@ class Assistant:
         self._max_messages = max_messages
         self._checkpoint_seconds = checkpoint_seconds
 
-    async def ask(self, question: Question, owner: str) -> Run | Finished:
+    async def ask(self, question: Question, owner: str) -> AnyRun:
         """Accept a question and start its run; a known ``request_id`` gives the run it started before.
 
         Raises NotFound (conversation), ConversationBusy.
@@ -116,7 +116,7 @@ class Assistant:
 
     async def _begin(
         self, question: Question, owner: str, history: list[Message], reading: asyncio.Task[Snapshot | None]
-    ) -> Run | Finished:
+    ) -> AnyRun:
         """Keep the question and start its run, which takes over ``reading``."""
         run_id = secrets.token_hex(16)
         try:
@@ -146,21 +146,30 @@ class Assistant:
         self.runs.start(run, self._work(run, accepted))
         return run
 
-    async def run(self, owner: str, run_id: str) -> Run | Finished:
-        """A run of the owner, running, lately ended or from the store. Raises NotFound."""
-        if run := self.runs.get(owner, run_id):
-            return run
+    async def run(self, owner: str, run_id: str) -> AnyRun:
+        """A run of the owner, running, lately ended, from the store or another server's. Raises NotFound."""
+        run = self.runs.get(owner, run_id) or await self._stored(owner, run_id)
+        if run is None:
+            raise NotFound("There is no such answer.")
+        return run
+
+    async def _stored(self, owner: str, run_id: str) -> Finished | Elsewhere | None:
         stored = await self.conversations.run(owner, run_id)
         if stored is None:
-            raise NotFound("There is no such answer.")
+            return None
         entries = self._decode(stored.frames) if stored.frames else []
-        return Finished(stored.run_id, stored.conversation_id, entries, stored.snapshot)
+        found = Finished(stored.run_id, stored.conversation_id, entries, stored.snapshot)
+        if stored.state != "running":
+            return found
+        return Elsewhere(found, lambda: self._stored(owner, run_id))
 
     async def stop(self, owner: str, run_id: str) -> None:
-        """Cancel a run's model call; a run that has ended stays as it is. Raises NotFound."""
+        """Cancel a run's model call; one that has ended stays as it is. Raises NotFound, ConversationBusy: not ours."""
         run = await self.run(owner, run_id)
         if isinstance(run, Run):
             await self.runs.stop(run)
+        if isinstance(run, Elsewhere):
+            raise ConversationBusy(run.id, "Another Jupyter server works on this answer.", "Stop it there.")
 
     async def conversation(self, owner: str, conversation_id: str) -> Json:
         """A conversation with its messages; what memory holds of them is never behind the store. Raises NotFound."""

@@ -106,8 +106,10 @@ class ConversationBusy(AssistantError):
     code = "conversation_busy"
     default_hint = "Wait for the answer, stop it, or start another conversation."
 
-    def __init__(self, run_id: str) -> None:
-        super().__init__("An answer is still running in this conversation.")
+    def __init__(
+        self, run_id: str, text: str = "An answer is still running in this conversation.", hint: str = ""
+    ) -> None:
+        super().__init__(text, hint)
         self.run_id = run_id
 
 
@@ -215,6 +217,17 @@ class VariableNotFound(KernelError):
 class ExecutionNotFound(KernelError):
     code = "execution_not_found"
     default_hint = "Check the execution_id; ended executions are kept for a while only."
+
+
+class ToolError(AssistantError):
+    """A tool's result that is an error. ``content`` is what the tool had by then, to be shown before the text."""
+
+    code = "tool_error"
+    default_hint = "Correct the arguments and call the tool again."
+
+    def __init__(self, text: str, hint: str = "", content: tuple[object, ...] = ()) -> None:
+        super().__init__(text, hint)
+        self.content = content
 
 
 class ProviderError(AssistantError):

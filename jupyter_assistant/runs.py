@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import time
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -288,6 +289,10 @@ def _wake(waiting: asyncio.Future[None]) -> None:
         waiting.set_result(None)
 
 
+LOOK_SECONDS = 0.5
+"""Between two looks at what another server writes down about each second."""
+
+
 class Finished:
     """A run that only the store remembers, read like a ``Run``."""
 
@@ -331,6 +336,62 @@ class Finished:
     def snapshot(self) -> Json:
         """The answer as the store has it."""
         return self._snapshot
+
+
+class Elsewhere:
+    """A run that another server on the same store works on, followed there as that server writes it down.
+
+    ``look`` reads the store anew; None once the run is there no more.
+    """
+
+    def __init__(self, found: Finished, look: Callable[[], Awaitable[Finished | Elsewhere | None]]) -> None:
+        self.id = found.id
+        self.conversation_id = found.conversation_id
+        self._found = found
+        self._look = look
+        self.ended = False
+
+    @property
+    def reason(self) -> Reason:
+        """Why it ended, once it has."""
+        return self._found.reason
+
+    @property
+    def last(self) -> int:
+        """The number of the newest event that is written down."""
+        return self._found.last
+
+    def entries(self, after: int = 0) -> list[Entry]:
+        """The log after event ``after``, as far as it is written down. Raises Gone where it never got there."""
+        return [] if after == self._found.last else self._found.entries(after)
+
+    async def next(self, after: int, timeout: float | None = None) -> list[Entry]:
+        """The events after ``after``; waits for one, up to ``timeout`` seconds."""
+        until = math.inf if timeout is None else time.monotonic() + timeout
+        while not (entries := self.entries(after)) and not self.ended and (rest := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(LOOK_SECONDS, rest))
+            await self._look_again()
+        return entries
+
+    async def wait(self) -> None:
+        """Until the other server has ended it."""
+        while not self.ended:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self._look_again()
+
+    def snapshot(self) -> Json:
+        """The answer as the store has it."""
+        return self._found.snapshot()
+
+    async def _look_again(self) -> None:
+        found = await self._look()
+        if isinstance(found, Elsewhere):
+            self._found = found._found
+        else:
+            self._found, self.ended = found or self._found, True
+
+
+AnyRun = Run | Finished | Elsewhere
 
 
 def _without_gap(log: Iterable[Entry]) -> list[Entry]:

@@ -427,3 +427,32 @@ async def test_the_default_model_is_listed_before_anybody_was_asked(server: Serv
 async def test_a_preview_of_a_missing_notebook_is_404(server: Server) -> None:
     missing = await server.client.post("preview", json={"question": "x", "notebook": {"path": "gone.ipynb"}})
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "notebook_not_found")
+
+
+async def test_an_answer_that_another_server_writes_is_followed_to_its_end(server: Server) -> None:
+    await server.client.get("conversations")  # opens the store
+    other = Conversations(server.extension.known.data_dir / "conversations.sqlite", log=server.app.log)
+    await other.open()
+    await other.begin("local", conversation_id=None, request_id=None, run_id="theirs", model="m", text="a question")
+    await other.checkpoint("theirs", [], frame(1, "run", {"run_id": "theirs"}) + frame(2, "token", {"text": "a"}), 2)
+
+    async with server.client.stream("GET", "chat/theirs/stream") as response:
+        reader = Reader(response)
+        assert [event.event for event in await reader.read("token")] == ["run", "token"]
+        refused = await server.client.post("chat/theirs/stop")
+        await other.end(
+            "theirs",
+            parts=[{"type": "text", "text": "ab"}],
+            state="done",
+            frames=frame(3, "token", {"text": "b"}) + frame(4, "done", {"reason": "stop"}),
+            last=4,
+        )
+        assert [event.id for event in await reader.read()] == ["3", "4"]
+
+    await other.close()
+    assert refused.status_code == 409
+    assert "Another Jupyter server" in refused.json()["error"]["message"]
+
+
+def frame(number: int, event: str, data: Json) -> bytes:
+    return f"id: {number}\nevent: {event}\ndata: {json.dumps(data, separators=(',', ':'))}\n\n".encode()

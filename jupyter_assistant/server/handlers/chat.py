@@ -16,7 +16,7 @@ from tornado.iostream import IOStream, StreamClosedError
 from ... import sse
 from ...errors import Gone, InvalidInput
 from ...messages import Json, Question
-from ...runs import Finished, Run
+from ...runs import AnyRun
 from .. import fields
 from .base import RESOURCE, AssistantHandler
 
@@ -26,7 +26,7 @@ class StreamHandler(AssistantHandler):
 
     _reader: asyncio.Task[Any] | None = None
 
-    async def stream(self, run: Run | Finished, after: int) -> None:
+    async def stream(self, run: AnyRun, after: int) -> None:
         """Send the events after ``after`` until ``done``, with a comment at once and by the clock."""
         run.entries(after)  # raises Gone while the status can still be set
         self._reader = asyncio.current_task()
@@ -44,7 +44,7 @@ class StreamHandler(AssistantHandler):
         finally:
             self._reader = None
 
-    async def _send(self, run: Run | Finished, after: int) -> None:
+    async def _send(self, run: AnyRun, after: int) -> None:
         traits = self.services.settings.traits
         comment = sse.comment("")
         await self._write(comment, traits.flush_timeout)
@@ -154,7 +154,7 @@ def _question(handler: AssistantHandler) -> Question:
     return fields.question(handler.body())
 
 
-def _answer(run: Run | Finished) -> Json:
+def _answer(run: AnyRun) -> Json:
     """The JSON answer of ``POST chat``."""
     parts = {part["type"]: part for part in run.snapshot()["parts"]}
     error = parts.get("error")
