@@ -23,9 +23,15 @@ _READ_CHARS = 16_000
 _REMEMBERED = 4096
 _HOPS = 4
 _LINK = 6.0
-_ACTIVE_LINK = 3.0
+_ACTIVE_LINK = 6.0
 _HOP_DECAY = 0.6
+_SEEDS = 1
+_SEED_SHARE = 0.2
+"""Of a seed's own score that the cells it depends on are given; the prose beside it gets ``_BESIDE_SHARE``."""
+_BESIDE_SHARE = 0.2
+_DEFINES_ASKED = 4.0
 _OUTPUT_WEIGHT = 0.5
+_HEADING_WEIGHT = 0.25
 _OUTPUT_CHARS = 600
 
 _NAME = re.compile(r"[^\W\d]\w*")
@@ -37,6 +43,8 @@ _DEFINITION = re.compile(
     r"(?:[-+*/%&|^@]|//|\*\*|>>|<<|)(?:=(?!=)|<-|<<-)",
     re.MULTILINE,
 )
+_HEADING = re.compile(r"^ {0,3}#{1,6}[ \t]+(\S.*)$", re.MULTILINE)
+_KEY = re.compile(r"""\[[ \t]*["']([^\W\d]\w*)["'][ \t]*\][ \t]*(?:[-+*/%&|^@]|//|\*\*|)=(?!=)""")
 _IMPORT = re.compile(r"^[ \t]*(?:from[ \t]+[\w.]+[ \t]+)?(?:import|using|library\()[ \t]*([^\n#]{1,300})", re.MULTILINE)
 _ALIAS = re.compile(r"[\w.]+[ \t]+as[ \t]+(\w+)|([^\W\d]\w*)")
 _STOP = frozenset(
@@ -48,6 +56,15 @@ _STOP = frozenset(
         "will with would you your import def ",
     )
 )
+_ASKING = frozenset(
+    re.findall(
+        r"\w+",
+        "add change compare compared describe different does doing explain fix function good happen happened happens "
+        "here know like look make many meaning much need needs number please really set should something this use "
+        "used variable which work works write wrong",
+    )
+)
+"""Words by which people ask, which say nothing of where the answer is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +89,14 @@ def read(source: str) -> Words:
 
 
 def defined_names(source: str) -> frozenset[str]:
-    """The names a source binds or changes: assignments (also to an item or attribute), imports, definitions, loops."""
+    """The names a source binds or changes: assignments (also to an item or attribute, and the item's key), imports,
+    definitions, loops.
+    """
     found: set[str] = set()
     for function, loop, targets in _DEFINITION.findall(source):
         found.update(name for name in (function, loop) if name)
         found.update(target.strip().partition(".")[0].strip() for target in targets.split(",") if target.strip())
+    found.update(_KEY.findall(source))
     for names in _IMPORT.findall(source):
         found.update(alias or name for alias, name in _ALIAS.findall(names))
     return frozenset(found)
@@ -85,6 +105,11 @@ def defined_names(source: str) -> frozenset[str]:
 def words(text: str) -> list[str]:
     """The stemmed words of a text: names are split at case and underscores, and kept whole too; no stop words."""
     return [word for name in _NAME.findall(text) for word in _words(name)]
+
+
+def _asked(question: str) -> list[str]:
+    telling = [name for name in _NAME.findall(question) if name.lower() not in _ASKING]
+    return [word for name in telling for word in _words(name)]
 
 
 @lru_cache(_REMEMBERED)
@@ -109,12 +134,15 @@ def ranked(
     cells: Sequence[Cell], question: str, *, active: int | None, failing: Iterable[int] = (), missing: str = ""
 ) -> list[int]:
     """The positions of ``cells``, most relevant first: words shared with the question and, for half, with what the
-    errors say (``missing``: a column, a name); names that the active and the failing cells depend on; then nearness to
-    the active cell (to the end, if there is none).
+    errors say (``missing``: a column, a name); names the question asks for, where they are defined; what the active,
+    the failing and the best cells depend on, and the prose beside the best; then nearness to the active cell (to the
+    end, if there is none).
     """
     read_cells = [read(cell.source) for cell in cells]
-    query = {**dict.fromkeys(words(missing[:_OUTPUT_CHARS]), 0.5), **Counter(words(question))}
-    scores = _bm25(read_cells, [_output_words(cell) for cell in cells], query)
+    query = {**dict.fromkeys(words(missing[:_OUTPUT_CHARS]), 0.5), **Counter(_asked(question))}
+    scores = _bm25(read_cells, [_output_words(cell) for cell in cells], _heading_words(cells), query)
+    _add_definers(scores, read_cells, frozenset(_NAME.findall(question)) | frozenset(_NAME.findall(missing)))
+    _add_around_best(scores, cells, read_cells)
     for position in failing:
         _add_links(scores, read_cells, position, _LINK)
     if active is not None:
@@ -134,8 +162,28 @@ def _text_words(texts: tuple[str, ...]) -> frozenset[str]:
     return frozenset(word for text in texts for word in words(text))
 
 
-def _bm25(documents: Sequence[Words], outputs: Sequence[frozenset[str]], query: Mapping[str, float]) -> list[float]:
-    """Okapi BM25 (k1 1.2, b 0.75) of each document for the weighted words of ``query``; an output's count for half."""
+def _heading_words(cells: Sequence[Cell]) -> list[frozenset[str]]:
+    """The words of the heading each cell stands under."""
+    found: list[frozenset[str]] = []
+    under: frozenset[str] = frozenset()
+    for cell in cells:
+        if cell.cell_type == "markdown" and (headings := _HEADING.findall(cell.source[:_OUTPUT_CHARS])):
+            under = _text_words((headings[-1],))
+            found.append(frozenset())  # its own words count already
+        else:
+            found.append(under)
+    return found
+
+
+def _bm25(
+    documents: Sequence[Words],
+    outputs: Sequence[frozenset[str]],
+    headings: Sequence[frozenset[str]],
+    query: Mapping[str, float],
+) -> list[float]:
+    """Okapi BM25 (k1 1.2, b 0.75) of each document for the weighted words of ``query``; those of an output and the
+    heading above for less.
+    """
     scores = [0.0] * len(documents)
     mean = sum(document.length for document in documents) / max(1, len(documents)) or 1.0
     norms = [1.2 * (0.25 + 0.75 * document.length / mean) for document in documents]
@@ -147,7 +195,31 @@ def _bm25(documents: Sequence[Words], outputs: Sequence[frozenset[str]], query: 
             scores[at] += rarity * count * 2.2 / (count + norms[at])
         for at in said:
             scores[at] += rarity * _OUTPUT_WEIGHT
+        for at, heading in enumerate(headings):
+            if word in heading:
+                scores[at] += rarity * _HEADING_WEIGHT
     return scores
+
+
+def _add_definers(scores: list[float], documents: Sequence[Words], asked: frozenset[str]) -> None:
+    """Raise the cells that define a name of the question, the fewer they are the more."""
+    for name in asked:
+        if len(name) < 3 or name.lower() in _STOP or name.lower() in _ASKING:
+            continue
+        definers = [at for at, document in enumerate(documents) if name in document.defines]
+        for at in definers:
+            scores[at] += _DEFINES_ASKED / len(definers)
+
+
+def _add_around_best(scores: list[float], cells: Sequence[Cell], documents: Sequence[Words]) -> None:
+    """Raise what the best cells depend on and the prose beside them: it explains what they do and find."""
+    best = sorted((at for at, score in enumerate(scores) if score > 0), key=lambda at: -scores[at])[:_SEEDS]
+    weights = [(at, scores[at]) for at in best]
+    for at, weight in weights:
+        _add_links(scores, documents, at, weight * _SEED_SHARE)
+        for beside in (at - 1, at + 1):
+            if 0 <= beside < len(cells) and cells[beside].cell_type == "markdown":
+                scores[beside] += weight * _BESIDE_SHARE
 
 
 def _add_links(scores: list[float], documents: Sequence[Words], start: int, weight: float) -> None:
