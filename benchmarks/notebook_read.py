@@ -24,7 +24,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from benchmarks.figures import show
 from jupyter_assistant.notebooks import Notebooks
 from jupyter_assistant.notebooks.cells import Snapshot, digest
-from jupyter_assistant.notebooks.files import FINE
+from jupyter_assistant.notebooks.state import FINE
 
 Json = dict[str, Any]
 ROUNDS = 5

@@ -2,7 +2,7 @@
 
 The law: an error says what happened (``text``) and what to do next (``hint``), to a person or to a model, and
 never holds a key, a token or an absolute path. The domain raises these; ``server/handlers`` alone turns them
-into HTTP statuses, and ``assistant.py`` alone turns them into ``error`` events.
+into HTTP statuses, and ``assistant`` alone turns them into ``error`` events.
 
 ::
 

@@ -5,14 +5,13 @@ The law: a digest never carries an output's payload, and says how much it left o
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from ..errors import NotebookUnreadable
 from ..messages import CellError, NotebookFocus, UnsavedCell
-from .nbformats import CellRecord, Header, NotANotebook, output_records, records
+from .nbformats import CellRecord, Header, NotANotebook, hashed, output_records, records
 from .outputs import OutputRecord
 
 
@@ -41,8 +40,8 @@ class Cell:
 
     @property
     def hash(self) -> str:
-        """The first 12 hex digits of the SHA-256 of the source in UTF-8 (DESIGN §7)."""
-        return hashlib.sha256(self.source.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+        """Of its source; what an edit of the cell is made from."""
+        return hashed(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +79,11 @@ def cell(record: CellRecord, index: int) -> Cell:
     """A record of ``nbformats`` as a cell, also one that went through JSON."""
     name, kind, source, outputs, count = record
     return Cell(name, index, kind, source, tuple(map(_output, outputs)), count)
+
+
+def digested(outputs: Sequence[object]) -> tuple[Output, ...]:
+    """Outputs of nbformat 4, digested."""
+    return tuple(map(_output, output_records(list(outputs))))
 
 
 def _output(record: OutputRecord) -> Output:
@@ -128,7 +132,7 @@ def _aligned(cells: tuple[Cell, ...], names: Sequence[str]) -> bool:
 
 def _edited(old: Cell, edit: UnsavedCell) -> Cell:
     kind = edit.cell_type if edit.cell_type in ("code", "markdown") else "raw"
-    outputs = old.outputs if edit.outputs is None else tuple(map(_output, output_records(list(edit.outputs))))
+    outputs = old.outputs if edit.outputs is None else digested(edit.outputs)
     count = old.execution_count if edit.outputs is None else _count(edit, old.execution_count)
     code = kind == "code"
     return replace(

@@ -1,9 +1,8 @@
-"""The file home: notebooks read from disk as they are, without ever getting in the way of a save.
+"""The file home: notebooks on disk, read as they are and changed in one step, never in the way of a save.
 
-The law (SECURITY.md F1): raw bytes, read-only. Jupyter's own save truncates the file in place beside a copy named
-``.~name``; a reader that meets it waits, rereads, and never renames or writes. What is returned was whole: it
-parsed, and the file was the same before and after. Neither reading nor parsing happens on the event loop: small
-files are digested in a thread, larger ones in a process that gets the open file.
+The law (SECURITY.md F1): what is returned was whole: it parsed, and the file was the same before and after. Neither
+reading nor parsing nor writing happens on the event loop: small files are worked on in a thread, larger ones in a
+process that gets the open files. Edits of one notebook are made one after the other.
 """
 
 from __future__ import annotations
@@ -11,20 +10,25 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
 from logging import Logger
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import NotebookBusy, NotebookError, NotebookUnreadable
+from ..errors import CellNotFound, NotebookBusy, NotebookUnreadable
 from .cells import Snapshot, digest, snapshot, unreadable
+from .edits import Json
 from .nbformats import NotANotebook, NotJson, parsed
 from .paths import open_below, relative, translated
-from .process import ProcessEnded, read_in_process
+from .payloads import outputs_of
+from .process import ProcessEnded, outputs_in_process, read_in_process
+from .rewriting import contents
 from .scan import shortened
 from .shared import Kept, Shared
+from .state import JUST_NOW, Sight, State, Unsettled, is_saving, same
+from .stock import Stock
 
 T = TypeVar("T")
 
@@ -32,109 +36,60 @@ SMALL = 256 * 1024
 """Bytes up to which a thread digests a file, in some milliseconds."""
 PAUSES = (0.02, 0.04, 0.08, 0.16, 0.3, 0.4, 0.5, 0.5)
 """Seconds between attempts while a file is being saved: 2 s in all."""
-STALE = 10.0
-"""Seconds after which a ``.~name`` beside an unchanging file is what a crash left, not a save."""
-FINE, COARSE = 0.1, 2.0
-"""Seconds after which a file system's clock tells a new content from the last one; whole seconds look coarse."""
-JUST_NOW = 2.0
-"""Seconds since the last change within which bytes that do not parse may still be half of a save."""
 TIMEOUT = 30.0
 PROCESSES = 2
 THREADS = 4
 KEPT_BYTES = 32 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """Which content a file has, as far as the file system tells."""
-
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
-    changed_ns: int
-
-    @classmethod
-    def of(cls, descriptor: int) -> State:
-        found = os.fstat(descriptor)
-        return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-    @property
-    def revision(self) -> str:
-        return f"{self.inode:x}-{self.size:x}-{self.modified_ns:x}-{self.changed_ns:x}"
-
-    def age(self) -> float:
-        """Seconds since the content last changed, by its own account."""
-        return time.time() - self.modified_ns / 1e9
-
-    def is_certain(self) -> bool:
-        """Whether any later content would show other times than these."""
-        coarse = self.modified_ns % 1_000_000_000 == 0 or self.changed_ns % 1_000_000_000 == 0
-        latest = max(self.modified_ns, self.changed_ns) / 1e9
-        return time.time() - latest > (COARSE if coarse else FINE)
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """A file as one look found it; ``saving`` while a save is writing it."""
-
-    state: State
-    saving: bool
-
-
-class Unsettled(Exception):
-    """The file could not be read just now; ``error`` is what to say if it stays so, ``wait`` whether it may change."""
-
-    def __init__(self, error: NotebookError, *, wait: bool = True) -> None:
-        super().__init__(error.text)
-        self.error = error
-        self.wait = wait
-
-
-@dataclass(frozen=True, slots=True)
-class FileDocument:
-    """A notebook whose home is the file; ``path`` is relative to the server's root."""
-
-    path: str
-    files: Files
-
-    async def read(self) -> Snapshot:
-        """Its content now; raises as ``Files.open``, and ``NotebookBusy`` where a save takes more than 2 s."""
-        return await self.files.read(self.path)
+SIGNATURES = 1_000
 
 
 class Files:
     """The notebooks below ``root``: one digest per content, shared by all who ask, kept for the next."""
 
-    def __init__(self, root: Path, *, allow_hidden: Callable[[], bool], log: Logger) -> None:
-        self._root = root
+    def __init__(self, root: Path, *, stock: Stock, allow_hidden: Callable[[], bool], log: Logger) -> None:
+        self.root = root
+        self.stock = stock
+        self.log = log
+        self.turns: dict[str, asyncio.Lock] = {}
+        self.tidied: set[Path] = set()
+        self.written: Kept[Snapshot] = Kept(KEPT_BYTES)
+        """What our own edits made of a notebook: not certain enough to be read, enough to edit on."""
+        self.signatures: Kept[tuple[str | None, bool]] = Kept(SIGNATURES)
+        """Of what our own edits made: the signature, and whether it had no outputs."""
         self._allow_hidden = allow_hidden
-        self._log = log
         self._kept: Kept[Snapshot] = Kept(KEPT_BYTES)
         self._shared: Shared[Snapshot] = Shared()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="assistant-notebooks")
-        self._processes = asyncio.Semaphore(PROCESSES)
+        self.processes = asyncio.Semaphore(PROCESSES)
         self._closed = False
 
-    async def open(self, path: str) -> FileDocument:
-        """The notebook at ``path``; raises ``PathRefused``, ``NotebookNotFound``, ``NotebookUnreadable``."""
-        named = relative(path, self._root)
-        await self._in_thread(self._look, named)
-        return FileDocument(named, self)
+    async def named(self, path: str) -> str:
+        """``path`` relative to the root; raises ``PathRefused``, ``NotebookNotFound``, ``NotebookUnreadable``."""
+        named = relative(path, self.root)
+        await self.in_thread(self._look, named)
+        return named
 
     async def read(self, path: str) -> Snapshot:
-        """The notebook at ``path``, a path of ``open``; waits while it is being saved."""
-        for pause in PAUSES:
-            try:
-                return await self._attempt(path)
-            except Unsettled as unsettled:
-                if not unsettled.wait:
-                    raise unsettled.error from None
-            await asyncio.sleep(pause)
-        try:
-            return await self._attempt(path, patient=False)
-        except Unsettled as unsettled:
-            raise unsettled.error from None
+        """The notebook at ``path``, a path of ``named``; waits while it is being saved."""
+
+        async def attempt(patient: bool) -> Snapshot:
+            return (await self.seen(path, patient))[1]
+
+        return await patiently(attempt)
+
+    async def outputs(self, path: str, cell_ids: Sequence[str]) -> dict[str, tuple[Json, ...]]:
+        """The outputs of these cells, whole up to ``payloads.MAX_PAYLOAD``; waits while the notebook is being saved."""
+
+        async def attempt(patient: bool) -> dict[str, tuple[Json, ...]]:
+            sight = await self.in_thread(self._look, path)
+            if sight.saving and patient:
+                raise Unsettled(NotebookBusy(f"{path} is being saved."))
+            found = await self.judged(path, sight, self._outputs(path, sight.state, list(cell_ids)))
+            if missing := [name for name in cell_ids if name not in found]:
+                raise CellNotFound(f"{path} has no cell {missing[0][:64]}.")
+            return found
+
+        return await patiently(attempt)
 
     async def close(self) -> None:
         """Stop what is being read, with its process, and forget the rest."""
@@ -142,77 +97,113 @@ class Files:
         await self._shared.close()
         self._threads.shutdown()
         self._kept.clear()
+        self.written.clear()
+        self.signatures.clear()
+        self.stock.close()
 
-    async def _attempt(self, path: str, *, patient: bool = True) -> Snapshot:
-        sight = await self._in_thread(self._look, path)
+    async def seen(self, path: str, patient: bool, *, to_edit: bool = False) -> tuple[Sight, Snapshot]:
+        """The notebook and its file as they are now; raises ``Unsettled`` where they are in motion."""
+        sight = await self.in_thread(self._look, path)
         if sight.saving and patient:
             raise Unsettled(NotebookBusy(f"{path} is being saved."))
-        if kept := self._kept.get(path, sight.state):
-            return kept
-        return await self._shared.run((path, sight.state), lambda: self._digested(path, sight))
+        kept = self._kept.get(path, sight.state) or (self.written.get(path, sight.state) if to_edit else None)
+        if kept:
+            return sight, kept
+        return sight, await self._shared.run((path, sight.state), lambda: self._digested(path, sight))
 
-    async def _digested(self, path: str, sight: Sight) -> Snapshot:
-        certain = sight.state.is_certain()
-        read = self._small if sight.state.size <= SMALL else self._large
+    async def judged(self, path: str, sight: Sight, work: Awaitable[T]) -> T:
+        """The result of ``work`` on the file, which must still be the same afterwards; its errors as ours."""
         try:
-            found, cost = await read(path, sight.state)
+            found = await work
         except NotJson as error:
             raise _torn(path, sight, str(error)) from None
         except NotANotebook as error:
             raise unreadable(path, str(error)) from None
-        after = await self._in_thread(self._look, path)
-        _same(path, after.state, sight.state)
+        after = await self.in_thread(self._look, path)
+        same(path, after.state, sight.state)
+        return found
+
+    async def _digested(self, path: str, sight: Sight) -> Snapshot:
+        certain = sight.state.is_certain()
+        read = self._small if sight.state.size <= SMALL else self._large
+        found, cost = await self.judged(path, sight, read(path, sight.state))
         if certain:
             self._kept.put(path, sight.state, found, cost)
         return found
 
     async def _small(self, path: str, state: State) -> tuple[Snapshot, int]:
-        return await self._in_thread(self._parsed, path, state), state.size
+        return await self.in_thread(self._parsed, path, state), state.size
 
     async def _large(self, path: str, state: State) -> tuple[Snapshot, int]:
-        async with self._processes:
+        try:
+            read = await self.in_process(path, state, lambda: read_in_process(self.opened(path, state)))
+        except NotImplementedError:
+            # Jupyter Server prefers an event loop on Windows that starts no processes.
+            return await self.in_thread(self._scanned, path, state), KEPT_BYTES // 8
+        header, cells, cost = read
+        return snapshot(header, cells, path=path, revision=state.revision, home="file"), cost
+
+    async def _outputs(self, path: str, state: State, cell_ids: list[str]) -> dict[str, tuple[Json, ...]]:
+        if state.size > SMALL:
+            with suppress(NotImplementedError):
+                return await self.in_process(
+                    path, state, lambda: outputs_in_process(self.opened(path, state), cell_ids, self.in_thread)
+                )
+        return await self.in_thread(self._outputs_here, path, state, cell_ids)
+
+    async def in_process(
+        self, path: str, state: State, start: Callable[[], Awaitable[T]], timeout: float = TIMEOUT
+    ) -> T:
+        """Work on a large file that a process does. ``start`` opens the file itself, when its turn has come:
+
+        not in a thread, since whoever is cancelled while a thread opens a file cannot close it.
+        """
+        async with self.processes:
             started = time.perf_counter()
             try:
-                # Opened here, not in a thread: whoever is cancelled while a thread opens a file cannot close it.
-                header, cells, cost = await asyncio.wait_for(read_in_process(self._opened(path, state)), TIMEOUT)
-            except NotImplementedError:
-                # Jupyter Server prefers an event loop on Windows that starts no processes.
-                return await self._in_thread(self._scanned, path, state), KEPT_BYTES // 8
+                done = await asyncio.wait_for(start(), timeout)
             except asyncio.TimeoutError:
-                raise _too_much(path, f"took longer than {TIMEOUT:.0f} s to read") from None
+                raise _too_much(path, f"took longer than {timeout:.0f} s to read") from None
             except ProcessEnded:
-                self._log.warning("A process that read a notebook of %d bytes was stopped from outside", state.size)
+                self.log.warning("A process that read a notebook of %d bytes was stopped from outside", state.size)
                 raise _too_much(path, "could not be read to its end") from None
-        self._log.debug("Read a notebook of %d bytes in %.3f s", state.size, time.perf_counter() - started)
-        return snapshot(header, cells, path=path, revision=state.revision, home="file"), cost
+        self.log.debug("Worked on a notebook of %d bytes for %.3f s", state.size, time.perf_counter() - started)
+        return done
 
     # ------------------------------------------------------------ in a thread
 
-    async def _in_thread(self, work: Callable[..., T], *arguments: object) -> T:
+    async def in_thread(self, work: Callable[..., T], *arguments: object) -> T:
         if self._closed:
             raise NotebookBusy("The server is stopping.")
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
+    async def cleared(self, work: Callable[[], None]) -> None:
+        """``work`` that must be done even when the server stops."""
+        try:
+            await self.in_thread(work)
+        except NotebookBusy:
+            work()
+
     def _look(self, path: str) -> Sight:
-        descriptor, real = open_below(self._root, path, allow_hidden=self._allow_hidden())
+        descriptor, real = open_below(self.root, path, allow_hidden=self.allow_hidden)
         try:
             state = State.of(descriptor)
         finally:
             os.close(descriptor)
-        return Sight(state, _is_saving(real, state))
+        return Sight(state, is_saving(real, state))
 
-    def _opened(self, path: str, state: State) -> int:
+    def opened(self, path: str, state: State) -> int:
         """A descriptor of the file, which must be in ``state``."""
-        descriptor, _ = open_below(self._root, path, allow_hidden=self._allow_hidden())
+        descriptor, _ = open_below(self.root, path, allow_hidden=self.allow_hidden)
         try:
-            _same(path, State.of(descriptor), state)
+            same(path, State.of(descriptor), state)
         except Unsettled:
             os.close(descriptor)
             raise
         return descriptor
 
     def _parsed(self, path: str, state: State) -> Snapshot:
-        with open(self._opened(path, state), "rb", buffering=0) as file:
+        with open(self.opened(path, state), "rb", buffering=0) as file:
             try:
                 data = file.read(SMALL + 1)
             except OSError as error:
@@ -220,22 +211,36 @@ class Files:
         return digest(parsed(data), path=path, revision=state.revision)
 
     def _scanned(self, path: str, state: State) -> Snapshot:
-        with open(self._opened(path, state), "rb", buffering=0) as file:
+        with open(self.opened(path, state), "rb", buffering=0) as file:
             return digest(shortened(file.read), path=path, revision=state.revision)
 
+    def _outputs_here(self, path: str, state: State, cell_ids: list[str]) -> dict[str, tuple[Json, ...]]:
+        descriptor = self.opened(path, state)
+        try:
+            return {name: tuple(found) for name, found in outputs_of(contents(descriptor), cell_ids)}
+        except OSError as error:
+            raise translated(error, path) from None
+        finally:
+            os.close(descriptor)
 
-def _is_saving(real: Path, state: State) -> bool:
-    """Whether a save's copy ``.~name`` lies beside the file and is no leftover of a crash."""
+    @property
+    def allow_hidden(self) -> bool:
+        return self._allow_hidden()
+
+
+async def patiently(attempt: Callable[[bool], Awaitable[T]]) -> T:
+    """The result of ``attempt(patient)``, made again while the file is in motion, for 2 s; the last one impatient."""
+    for pause in PAUSES:
+        try:
+            return await attempt(True)
+        except Unsettled as unsettled:
+            if not unsettled.wait:
+                raise unsettled.error from None
+        await asyncio.sleep(pause)
     try:
-        beside = os.lstat(real.with_name(f".~{real.name}"))
-    except OSError:
-        return False
-    return min(time.time() - beside.st_ctime, state.age()) < STALE
-
-
-def _same(path: str, now: State, before: State) -> None:
-    if now != before:
-        raise Unsettled(NotebookBusy(f"{path} changes while it is read."))
+        return await attempt(False)
+    except Unsettled as unsettled:
+        raise unsettled.error from None
 
 
 def _torn(path: str, sight: Sight, why: str) -> Unsettled:

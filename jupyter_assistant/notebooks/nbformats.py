@@ -76,7 +76,7 @@ def records(notebook: object) -> tuple[Header, list[CellRecord]]:
     if not isinstance(notebook, dict):
         raise NotANotebook("it holds no JSON object")
     version = _version(notebook)
-    cells = _v3_cells(notebook) if version[0] < 4 else _objects(notebook.get("cells"), "cells")
+    cells = older_cells(notebook) if version[0] < 4 else _objects(notebook.get("cells"), "cells")
     budget = _budget(cells)
     taken: set[str] = set()
     return _header(notebook, cells, version), [_cell(cell, index, taken, budget) for index, cell in enumerate(cells)]
@@ -124,15 +124,15 @@ def _cell(cell: dict[str, object], index: int, taken: set[str], budget: int) -> 
     kind = cell.get("cell_type")
     count = cell.get("execution_count")
     return (
-        _id(cell.get("id"), index, taken),
+        cell_id(cell.get("id"), index, taken),
         str(kind) if kind in ("code", "markdown") else "raw",
-        _source(cell.get("source")),
+        source_text(cell.get("source")),
         output_records(cell.get("outputs"), budget) if kind == "code" else [],
         count if type(count) is int and kind == "code" else None,
     )
 
 
-def _id(value: object, index: int, taken: set[str]) -> str:
+def cell_id(value: object, index: int, taken: set[str]) -> str:
     """The cell's own id; the handle ``#<index>`` where it has none, not a usable one, or an earlier cell's."""
     name = _word(value)
     if name is None or name in taken or name.startswith("#"):
@@ -141,10 +141,17 @@ def _id(value: object, index: int, taken: set[str]) -> str:
     return name
 
 
-def _source(value: object) -> str:
+def source_text(value: object) -> str:
     if isinstance(value, list):
         return "".join(takewhile(lambda part: isinstance(part, str), value))
     return value if isinstance(value, str) else ""
+
+
+def hashed(source: str) -> str:
+    """The first 12 hex digits of the SHA-256 of a source in UTF-8 (DESIGN §7)."""
+    from hashlib import sha256  # the reading process does without it
+
+    return sha256(source.encode("utf-8", "surrogatepass")).hexdigest()[:12]
 
 
 def output_records(outputs: object, budget: int = TEXT_BUDGET) -> list[OutputRecord]:
@@ -164,7 +171,7 @@ def output_records(outputs: object, budget: int = TEXT_BUDGET) -> list[OutputRec
 # ---------------------------------------------------------------- nbformat 2 and 3
 
 
-def _v3_cells(notebook: dict[str, object]) -> list[dict[str, object]]:
+def older_cells(notebook: dict[str, object]) -> list[dict[str, object]]:
     sheets = _objects(notebook.get("worksheets"), "worksheets")
     return [_v3_cell(cell) for cell in chain.from_iterable(_objects(sheet.get("cells"), "cells") for sheet in sheets)]
 
@@ -180,7 +187,7 @@ def _v3_cell(cell: dict[str, object]) -> dict[str, object]:
     if kind == "heading":
         level = cell.get("level")
         depth = min(6, max(1, level)) if type(level) is int else 1
-        return {**cell, "cell_type": "markdown", "source": "#" * depth + " " + _source(cell.get("source"))}
+        return {**cell, "cell_type": "markdown", "source": "#" * depth + " " + source_text(cell.get("source"))}
     return {**cell, "cell_type": "markdown"} if kind == "html" else cell
 
 

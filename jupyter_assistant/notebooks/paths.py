@@ -79,6 +79,33 @@ def open_below(root: Path, path: str, *, allow_hidden: bool) -> tuple[int, Path]
     return _regular(descriptor, path, allow_hidden), base / place
 
 
+def folder_below(root: Path, path: str, *, allow_hidden: bool, new: bool = False) -> tuple[int | None, Path]:
+    """A descriptor of the folder that holds the file at ``path`` (of ``relative``), and the file's real location.
+
+    The file itself is ``new``, or is there. The descriptor is None where the platform opens nothing relative to one.
+    Raises as ``open_below``.
+    """
+    if not allow_hidden:
+        refuse_hidden(path)
+    try:
+        base = Path(os.path.realpath(root))
+        place = _resolved_new(base, path) if new else _resolved(base, path)
+        if not allow_hidden:
+            refuse_hidden(place)
+        folder = _open_folder(base, place) if os.open in os.supports_dir_fd else None
+    except OSError as error:
+        raise translated(error, path) from None
+    return folder, base / place
+
+
+def _resolved_new(base: Path, path: str) -> Path:
+    folder, name = os.path.split(path)
+    real = Path(os.path.realpath(base / folder, strict=True))
+    if not real.is_relative_to(base):
+        raise PathRefused("The notebook's folder is a link that leads out of the server's root folder.")
+    return real.relative_to(base) / name
+
+
 def _resolved(base: Path, path: str) -> Path:
     real = Path(os.path.realpath(base / path, strict=True))
     if not real.is_relative_to(base) or real == base:
@@ -90,10 +117,14 @@ def _open_each(base: Path, place: Path) -> int:
     """Open part by part without following links: the parts were real, so a link among them is new."""
     if os.open not in os.supports_dir_fd:
         return os.open(base / place, _FILE_FLAGS)
+    return _step(_open_folder(base, place), place.name, _FILE_FLAGS)
+
+
+def _open_folder(base: Path, place: Path) -> int:
     folder = os.open(base, _FOLDER_FLAGS)
     for part in place.parts[:-1]:
         folder = _step(folder, part, _FOLDER_FLAGS)
-    return _step(folder, place.name, _FILE_FLAGS)
+    return folder
 
 
 def _step(folder: int, name: str, flags: int) -> int:

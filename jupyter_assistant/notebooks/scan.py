@@ -30,7 +30,7 @@ _SLASH, _U = ord("\\"), ord("u")
 _BLANKS = b" \t"
 _WS = rb"[ \t\r\n]*"
 _AFTER = re.compile(_WS + rb"(?:(:)" + _WS + rb"(?:(\[)" + _WS + rb")?)?")
-_SEPARATOR = re.compile(rb'"' + _WS + rb"," + _WS + rb'"')
+SEPARATOR = re.compile(rb'"' + _WS + rb"," + _WS + rb'"')
 _STOPS = re.compile(rb'\\.|"', re.DOTALL)
 _PAIR = re.compile(rb"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 
@@ -74,7 +74,7 @@ class Scan:
         """Take what can be understood of ``data``; returns how many bytes that is, to be fed no more."""
         at = start = blind = 0
         while (quote := data.find(b'"', at)) >= 0:
-            end = _string_end(data, quote)
+            end = string_end(data, quote)
             after = _AFTER.match(data, end) if end else None
             if not after or (after.end() == len(data) and not final):
                 break
@@ -106,8 +106,8 @@ class Scan:
 
     def _list(self, data: bytes, start: int, first: int, last: int, opening: int) -> tuple[int, int]:
         """A list of strings whose last closing quote may be ``last``; returns where to look on, and the new start."""
-        end = _string_end(data, first)
-        separator = _SEPARATOR.match(data, end - 1)
+        end = string_end(data, first)
+        separator = SEPARATOR.match(data, end - 1)
         body = data[first + 1 : max(first + 1, last)]
         counted = measured(body, separator[0] if separator and separator.end() <= last else b"") if last >= 0 else None
         if not counted:
@@ -133,7 +133,7 @@ def _line_start(data: bytes, at: int) -> int:
     return at
 
 
-def _string_end(data: bytes, quote: int) -> int:
+def string_end(data: bytes, quote: int) -> int:
     """Just past the closing quote of the string that opens at ``quote``; 0 where it does not close in ``data``."""
     end = data.find(b'"', quote + 1)
     if end > 0 and data[end - 1] == _SLASH:

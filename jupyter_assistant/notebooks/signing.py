@@ -1,0 +1,91 @@
+"""The signature by which Jupyter knows a trusted notebook, from the file's bytes.
+
+The law: the same digest as ``nbformat.sign.NotebookNotary`` computes for the notebook it would read from these bytes
+(a test compares them). Nothing of the package is imported: large files are digested in the writing process.
+"""
+
+from __future__ import annotations
+
+from .nbformats import parsed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+
+def rejoined(notebook: Any) -> Any:
+    """A notebook (parsed JSON, nbformat 4) as programs see it: texts that are stored as lists of lines in one."""
+    for cell in notebook["cells"]:
+        _join(cell, "source")
+        for attachment in cell.get("attachments", {}).values():
+            _join_bundle(attachment)
+        if cell.get("cell_type") == "code":
+            for output in cell.get("outputs", ()):
+                _join_output(output)
+    return notebook
+
+
+def _join_output(output: dict[str, Any]) -> None:
+    if output.get("output_type") in ("execute_result", "display_data"):
+        _join_bundle(output.get("data", {}))
+    elif output.get("output_type"):
+        _join(output, "text")
+
+
+def _join_bundle(bundle: dict[str, Any]) -> None:
+    for mime in bundle:
+        if mime != "application/json" and not (mime.startswith("application/") and mime.endswith("+json")):
+            _join(bundle, mime)
+
+
+def _join(found: dict[str, Any], key: str) -> None:
+    lines = found.get(key)
+    if isinstance(lines, list) and all(isinstance(line, str) for line in lines):
+        found[key] = "".join(lines)
+
+
+def signature(data: bytes, seal: tuple[bytes, str] | None) -> tuple[str | None, bool]:
+    """The notary's hex digest (None where it could compute none), and whether no code cell has any output.
+
+    ``seal``: the notary's secret and the name of its hash algorithm; None: no signature is wanted.
+    """
+    try:
+        return signed(parsed(data), seal) if seal else (None, False)
+    except (ValueError, RecursionError):
+        return None, False
+
+
+def signed(notebook: Any, seal: tuple[bytes, str]) -> tuple[str | None, bool]:
+    """``signature`` of parsed JSON, which is changed by it."""
+    import hashlib
+    import hmac
+
+    try:
+        plain = _plain(rejoined(notebook))
+        digest = hmac.new(seal[0], digestmod=getattr(hashlib, seal[1]))
+        _feed(plain, digest.update)
+        return digest.hexdigest(), not any(cell.get("outputs") for cell in plain["cells"])
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None, False
+
+
+def _plain(notebook: Any) -> Any:
+    """Without what is never stored nor signed."""
+    for name in ("orig_nbformat", "orig_nbformat_minor", "signature"):
+        notebook["metadata"].pop(name, None)
+    for cell in notebook["cells"]:
+        cell["metadata"].pop("trusted", None)
+    return notebook
+
+
+def _feed(item: object, update: Callable[[bytes], object]) -> None:
+    if isinstance(item, dict):
+        for key in sorted(item):
+            update(key.encode())
+            _feed(item[key], update)
+    elif isinstance(item, list):
+        for element in item:
+            _feed(element, update)
+    else:
+        update((item if isinstance(item, str) else str(item)).encode())
