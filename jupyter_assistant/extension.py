@@ -24,6 +24,7 @@ from .errors import Misconfigured, SettingsUnavailable, StoreUnavailable
 from .llm import Models, Options, Provider
 from .llm.client import Client
 from .notebooks import Notebooks
+from .notebooks.kernels import Kernels
 from .runs import Entry, Runs
 from .server.handlers import Services, off, routes
 from .settings import KEY_VARIABLE, JupyterAssistant, Settings
@@ -91,6 +92,7 @@ class AssistantExtension(ExtensionApp):
             stack.push_async_callback(assistant.conversations.close)
             stack.push_async_callback(assistant.models.close)
             stack.push_async_callback(assistant.notebooks.close)
+            stack.push_async_callback(self.kernels.close)
             stack.push_async_callback(assistant.runs.close)
             return stack.pop_all()
 
@@ -110,6 +112,12 @@ class AssistantExtension(ExtensionApp):
     def _compose(self, settings: Settings) -> Assistant:
         traits, server = settings.traits, self.serverapp
         assert server is not None
+        self.kernels = Kernels(
+            kernel_manager=server.kernel_manager,
+            session_manager=server.session_manager,
+            kernel_spec_manager=server.kernel_spec_manager,
+            log=self.log,
+        )
         client = Client(connect_timeout=traits.connect_timeout, idle_timeout=traits.idle_timeout)
         return Assistant(
             models=Models(
@@ -118,7 +126,14 @@ class AssistantExtension(ExtensionApp):
                 default_model=settings.value("model") or None,
                 options=lambda _: Options(settings.value("max_tokens") or None),
             ),
-            notebooks=Notebooks(server.contents_manager, root_dir=Path(server.root_dir), log=self.log),
+            notebooks=Notebooks(
+                server.contents_manager,
+                root_dir=Path(server.root_dir),
+                index_dir=settings.data_dir / "index",
+                kernel_spec_manager=server.kernel_spec_manager,
+                log=self.log,
+            ),
+            kernels=self.kernels,
             conversations=Conversations(
                 settings.data_dir / "conversations.sqlite", log=self.log, unpinned_limit=traits.max_conversations
             ),

@@ -54,13 +54,20 @@ DOORS: Mapping[str, frozenset[str]] = {
     "fastmcp": frozenset({"server.mcp", "tools.external"}),
     "httpx": frozenset({"llm.client", "kernel.client"}),
     "tornado": frozenset({"server", "notebooks"}),
+    "mcp_types": frozenset({"server.mcp"}),
+    "pydantic": frozenset({"tools.arguments", "server.mcp"}),
+    "pydantic_core": frozenset({"tools.arguments"}),
+    "png": frozenset({"tools.scaling"}),
+    "PIL": frozenset({"tools.scaling"}),
     "pycrdt": LIVE,
     "jupyter_ydoc": LIVE,
     "jupyter_server_ydoc": LIVE,
     "jupyter_collaboration": LIVE,
     "jupyter_server_documents": LIVE,
 }
-OPENED_ON_FIRST_USE = frozenset({"fastmcp", "httpx"})
+OPENED_ON_FIRST_USE = frozenset({"fastmcp", "httpx", "pydantic", "pydantic_core", "png", "PIL", "mcp_types"})
+LATE = frozenset({"server.mcp.protocol"})
+"""Modules that are imported on first use only: what they import at their top is as late as they are."""
 
 TYPESCRIPT_MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "chat": frozenset(),
@@ -168,7 +175,7 @@ def is_at_door(found: Import) -> bool:
     library = room_of(found.target)
     if room_of(found.module) in STANDARD_LIBRARY_ONLY:
         return library in sys.stdlib_module_names
-    if library in OPENED_ON_FIRST_USE and not found.on_first_use:
+    if library in OPENED_ON_FIRST_USE and not found.on_first_use and found.module not in LATE:
         return False
     return library not in DOORS or is_in(found.module, DOORS[library])
 
@@ -244,6 +251,12 @@ def test_rooms_import_only_what_the_table_allows() -> None:
 
 def test_outside_libraries_come_in_by_their_doors_only() -> None:
     assert forced_doors(our_package()) == []
+
+
+def test_late_modules_are_imported_on_first_use_only() -> None:
+    late = [found for found in our_package() if found.target in LATE]
+    assert {found.target for found in late} == LATE
+    assert all(found.on_first_use for found in late)
 
 
 def test_modules_form_no_import_cycle() -> None:

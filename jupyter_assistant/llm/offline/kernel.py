@@ -68,7 +68,7 @@ def documentation(evidence: Evidence) -> Iterator[Piece]:
 
 
 def _described(one: Variable) -> str:
-    return " ".join(part for part in (code(one.name), plain(one.type), plain(one.shape)) if part)
+    return f"{code(one.name)} {plain(f'{one.type} {one.shape}')}"
 
 
 def _made(name: str, evidence: Evidence) -> Cited | None:

@@ -17,15 +17,16 @@ from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, Protocol
 
-from . import context
-from .conversations import Conversations
-from .errors import AssistantError, ConversationBusy, NotFound, StoreUnavailable
-from .llm import Model, Models
-from .messages import (
+from .. import context
+from ..conversations import Conversations
+from ..errors import AssistantError, ConversationBusy, NotFound, StoreUnavailable
+from ..llm import Model, Models
+from ..messages import (
     EndState,
     Failed,
     Finish,
     Json,
+    KernelView,
     Message,
     NotebookFocus,
     Question,
@@ -35,9 +36,11 @@ from .messages import (
     Title,
     Usage,
 )
-from .notebooks import Notebooks
-from .notebooks.cells import Snapshot, overlay
-from .runs import AnyRun, Elsewhere, Encode, Entry, Finished, Run, Runs, end_state
+from ..notebooks import Notebooks
+from ..notebooks.cells import Snapshot, overlay
+from ..runs import AnyRun, Elsewhere, Encode, Entry, Finished, Run, Runs, end_state
+from . import kernel
+from .kernel import Kernels
 
 CHECKPOINT_SECONDS = 1.0
 LARGE_CELLS = 100
@@ -58,6 +61,14 @@ class Limits(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Looked:
+    """What a question is about, as it is now."""
+
+    notebook: Snapshot | None = None
+    kernel: KernelView | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Accepted:
     """A question that is to be answered: what was said before, the notebook being read meanwhile, a title that is new,
     what the user should know.
@@ -65,7 +76,7 @@ class Accepted:
 
     question: Question
     history: list[Message]
-    reading: asyncio.Task[Snapshot | None]
+    reading: asyncio.Task[Looked]
     title: str | None = None
     notice: str | None = None
 
@@ -81,6 +92,7 @@ class Assistant:
         conversations: Conversations,
         runs: Runs,
         settings: Limits,
+        kernels: Kernels | None = None,
         encode: Encode,
         decode: Callable[[bytes], list[Entry]],
         log: Any,
@@ -91,6 +103,7 @@ class Assistant:
         self.notebooks = notebooks
         self.conversations = conversations
         self.runs = runs
+        self.kernels = kernels
         self._settings = settings
         self._encode = encode
         self._decode = decode
@@ -106,7 +119,7 @@ class Assistant:
         if known := self.runs.of_request(owner, question.request_id):
             return known
         history = await self._history(question, owner)
-        reading = asyncio.create_task(self._snapshot(question.notebook))
+        reading = asyncio.create_task(self._look(question))
         reading.add_done_callback(_seen)
         try:
             return await self._begin(question, owner, history, reading)
@@ -115,7 +128,7 @@ class Assistant:
             raise
 
     async def _begin(
-        self, question: Question, owner: str, history: list[Message], reading: asyncio.Task[Snapshot | None]
+        self, question: Question, owner: str, history: list[Message], reading: asyncio.Task[Looked]
     ) -> AnyRun:
         """Keep the question and start its run, which takes over ``reading``."""
         run_id = secrets.token_hex(16)
@@ -192,9 +205,9 @@ class Assistant:
     async def preview(self, question: Question, owner: str) -> Json:
         """The exact request that would be sent for this question, item by item; nothing is sent."""
         history = await self._history(question, owner)
-        snapshot = await self._snapshot(question.notebook)
+        looked = await self._look(question)
         model = self.models.expected(question.model or self._settings.value("model") or None)
-        given = await self._given(question, snapshot, history, model)
+        given = await self._given(question, looked, history, model)
         return {
             "items": given.items(),
             "left_out": list(given.left_out),
@@ -208,7 +221,7 @@ class Assistant:
         owner: str,
         run_id: str,
         history: list[Message],
-        reading: asyncio.Task[Snapshot | None],
+        reading: asyncio.Task[Looked],
         error: StoreUnavailable,
     ) -> Run:
         """Answer although the store is down; the user is told."""
@@ -268,8 +281,8 @@ class Assistant:
             run.emit(Title(accepted.title))
         if question.notebook is not None:
             run.emit(Status(f"Reading {question.notebook.path.rpartition('/')[2]}…"))
-        snapshot = await accepted.reading
-        given = await self._given(question, snapshot, accepted.history, model.name)
+        looked = await accepted.reading
+        given = await self._given(question, looked, accepted.history, model.name)
         run.emit(given.context_event())
         if accepted.notice:  # now, so that no other status takes its place before the answer begins
             run.emit(Status(accepted.notice))
@@ -292,21 +305,29 @@ class Assistant:
             run.emit(RunStarted(run.id, run.conversation_id, wanted))
         run.emit(failed)
 
-    async def _snapshot(self, focus: NotebookFocus | None) -> Snapshot | None:
-        """The notebook as it is now: its home, overlaid with what the front-end has not saved."""
+    async def _look(self, question: Question) -> Looked:
+        """The notebook as it is now (its home, overlaid with what the front-end has not saved) and what its kernel
+        knows of the question.
+        """
+        focus = question.notebook
         if focus is None:
-            return None
+            return Looked()
         document = await self.notebooks.open(focus.path)
-        return overlay(await document.read(), focus)
+        if self.kernels is None:
+            return Looked(overlay(await document.read(), focus))
+        asked = asyncio.ensure_future(kernel.view(self.kernels, document.path, question.question))
+        try:
+            return Looked(overlay(await document.read(), focus), await asked)
+        finally:
+            asked.cancel()
 
-    async def _given(
-        self, question: Question, snapshot: Snapshot | None, history: list[Message], model: str
-    ) -> context.Given:
+    async def _given(self, question: Question, looked: Looked, history: list[Message], model: str) -> context.Given:
         """What the model is given; of a large notebook chosen in a thread, so that the loop goes on."""
         build = functools.partial(
             context.build,
             question.question,
-            snapshot=snapshot,
+            snapshot=looked.notebook,
+            kernel=looked.kernel,
             focus=question.notebook,
             history=history,
             budget=self.models.budget(model or None, self._settings.value("context_tokens")),
@@ -314,7 +335,7 @@ class Assistant:
             redact=context.Redactor(self._settings.secrets()),
             think=self._settings.thinks(model.partition("/")[2]),
         )
-        return await asyncio.to_thread(build) if _is_large(snapshot, question.notebook, history) else build()
+        return await asyncio.to_thread(build) if _is_large(looked.notebook, question.notebook, history) else build()
 
     async def _keep(self, run: Run) -> None:
         """Write what has come since, the first text soon, then about once a second; never per token."""
@@ -351,7 +372,7 @@ def _is_large(snapshot: Snapshot | None, focus: NotebookFocus | None, history: l
     return chars > LARGE_CHARS
 
 
-def _seen(reading: asyncio.Task[Snapshot | None]) -> None:
+def _seen(reading: asyncio.Task[Looked]) -> None:
     """A failure is the run's to tell; where no run came of the question, it is nobody's."""
     if not reading.cancelled():
         reading.exception()

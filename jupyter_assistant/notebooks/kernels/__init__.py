@@ -1,0 +1,237 @@
+"""Kernels: a notebook's cells are run in its own kernel, the server's, and what the kernel knows is read.
+
+The law (DESIGN §6): the kernel is the one the user sees, found or started through the server's managers. One kept
+connection per kernel; at the end all connections are closed and every kernel goes on as it was.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from logging import Logger
+from typing import TYPE_CHECKING, Any
+
+from tornado.web import HTTPError
+
+from ...errors import CellNotFound, ExecutionNotFound, KernelDead
+from .client import Client
+from .collect import LeftOut
+from .executions import ENDS, Driver, Execution, Line, State
+from .running import CellRun
+from .sessions import KernelState, Sessions
+from .variables import Inspection, Variable, Variables
+from .writing import Writer
+
+if TYPE_CHECKING:
+    from .. import Document
+    from ..cells import Cell
+
+__all__ = ["ENDS", "CellRun", "Execution", "Inspection", "KernelState", "Kernels", "LeftOut", "State", "Variable"]
+
+KEPT_SECONDS = 30 * 60.0
+KEPT = 200
+
+
+class Connection:
+    """A connection to one kernel, whose turn it is there, and what it told of its variables."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.line = Line()
+        self.variables = Variables(client)
+
+
+class Kernels:
+    """The server's kernels; close it when the server stops."""
+
+    def __init__(self, *, kernel_manager: Any, session_manager: Any, kernel_spec_manager: Any, log: Logger) -> None:
+        self._managers = Sessions(kernel_manager, session_manager, kernel_spec_manager, log)
+        self._log = log
+        self._connections: dict[str, Connection] = {}
+        self._connecting: dict[str, asyncio.Lock] = {}
+        self._executions: dict[str, Execution] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------ running
+
+    async def run(self, document: Document, cell_ids: Sequence[str], *, timeout_s: float | None = None) -> Execution:
+        """Start running these cells, in the order given; their outputs go into ``document`` while they come.
+
+        Cells that are not code are left out. ``timeout_s`` interrupts a cell that runs longer. Raises
+        ``CellNotFound``, ``KernelUnable`` (the kernelspec is not installed), ``KernelDead`` (it does not start) and as
+        ``document.read``.
+        """
+        snapshot = await document.read()
+        cells = _chosen(snapshot.cells, cell_ids)
+        execution = Execution(document.path, [(cell.id, cell.source) for cell in cells])
+        if not cells:
+            execution.finish("done")
+            return self._kept(execution)
+        kernel = await self._managers.adopted_or_started(document.path, snapshot.kernel)
+        writer = Writer(document, {cell.id: cell.hash for cell in cells}, log=self._log)
+        return await self._started(execution, kernel, writer, timeout_s)
+
+    async def execute(
+        self, path: str, code: str, *, timeout_s: float | None = None, kernel_name: str | None = None
+    ) -> Execution:
+        """Start running ``code`` in the kernel of the notebook at ``path``; nothing is stored in the notebook.
+
+        ``kernel_name`` is the notebook's kernelspec, for a kernel that must be started first. Raises as ``run``.
+        """
+        kernel = await self._managers.adopted_or_started(path, kernel_name)
+        return await self._started(Execution(path, [(None, code)]), kernel, None, timeout_s)
+
+    def execution(self, execution_id: str) -> Execution:
+        """A run, also for a while after its end; raises ``ExecutionNotFound``."""
+        self._forget_old()
+        found = self._executions.get(execution_id)
+        if found is None:
+            raise ExecutionNotFound(f"There is no execution {execution_id[:64]!r}.")
+        return found
+
+    async def _started(
+        self, execution: Execution, kernel: str, writer: Writer | None, timeout_s: float | None
+    ) -> Execution:
+        connection = await self._connection(kernel)
+        line, client = connection.line, connection.client
+        if line.holder is not None:
+            execution.note = "Another run of the assistant is in the kernel; this one waits for its turn."
+        driver = Driver(
+            execution,
+            client,
+            line,
+            writer,
+            interrupt=lambda: self._interrupt(kernel),
+            timeout_s=timeout_s,
+            log=self._log,
+        )
+        self._look_after(driver.drive())
+        return self._kept(execution)
+
+    def _kept(self, execution: Execution) -> Execution:
+        self._executions[execution.id] = execution
+        self._forget_old()
+        return execution
+
+    def _forget_old(self) -> None:
+        over = [each for each in self._executions.values() if each.is_over]
+        surplus = len(self._executions) - KEPT
+        for number, each in enumerate(over):
+            if number < surplus or (each.ended or 0.0) < time.time() - KEPT_SECONDS:
+                del self._executions[each.id]
+
+    # ------------------------------------------------------------ the kernel itself
+
+    async def list(self) -> tuple[KernelState, ...]:
+        """The server's running kernels and their notebooks."""
+        return tuple(map(self._as_seen, await self._managers.running()))
+
+    def _as_seen(self, kernel: KernelState) -> KernelState:
+        """The state as our own connection sees it: the server takes a subshell's for the kernel's."""
+        connection = self._connections.get(kernel.id)
+        if connection is None or connection.client.ended.done() or kernel.execution_state not in ("idle", "busy"):
+            return kernel
+        return replace(kernel, execution_state="busy" if connection.client.is_busy else "idle")
+
+    async def interrupt(self, path: str) -> None:
+        """Interrupt whatever the notebook's kernel does; raises ``KernelNotFound``, ``KernelDead``."""
+        kernel = await self._managers.adopted(path)
+        await self._interrupt(kernel)
+        self._tell(kernel, "The kernel was interrupted.")
+
+    async def restart(self, path: str) -> None:
+        """Restart the notebook's kernel; what runs there ends as ``dead``. Raises as ``interrupt``."""
+        kernel = await self._managers.adopted(path)
+        try:
+            await self._managers.kernels.restart_kernel(kernel)
+        except (HTTPError, RuntimeError, OSError) as error:
+            self._log.warning("Kernel %s could not be restarted: %s", kernel, error)
+            raise KernelDead("The kernel did not come back from the restart.") from error
+        finally:
+            await self._drop(kernel, "The kernel was restarted.")
+
+    async def _interrupt(self, kernel: str) -> None:
+        try:
+            await self._managers.kernels.interrupt_kernel(kernel)
+        except (HTTPError, RuntimeError, OSError) as error:
+            raise KernelDead("The kernel could not be interrupted; it may have ended.") from error
+
+    def _tell(self, kernel: str, note: str) -> None:
+        connection = self._connections.get(kernel)
+        if connection is not None and connection.line.holder is not None:
+            connection.line.holder.note = note
+
+    # ------------------------------------------------------------ what it knows
+
+    async def variables(self, path: str, pattern: str = "*") -> tuple[Variable, ...]:
+        """The variables of the notebook's kernel whose names fit ``pattern`` (``*``, ``?``); never behind a cell.
+
+        Raises ``KernelNotFound``, ``KernelBusy`` (with the last list and its age), ``KernelUnable``, ``KernelDead``.
+        """
+        return await (await self._of(path)).variables.list(pattern)
+
+    async def inspect(self, path: str, name: str) -> Inspection:
+        """A closer look at one variable; raises ``VariableNotFound`` and as ``variables``."""
+        return await (await self._of(path)).variables.inspect(name)
+
+    async def documentation(self, path: str, name: str) -> str:
+        """What the kernel says about a name, in any language: text, with terminal colours. Raises as ``inspect``."""
+        return await (await self._of(path)).variables.documentation(name)
+
+    # ------------------------------------------------------------ connections
+
+    async def close(self) -> None:
+        """Leave every kernel as it is; no task and no socket of ours is left."""
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for kernel in tuple(self._connections):
+            await self._drop(kernel, "The server is stopping.")
+
+    async def _of(self, path: str) -> Connection:
+        return await self._connection(await self._managers.adopted(path))
+
+    async def _connection(self, kernel: str) -> Connection:
+        """The kept connection, made anew where the kernel has another process."""
+        lock = self._connecting.setdefault(kernel, asyncio.Lock())
+        async with lock:
+            known = self._connections.get(kernel)
+            if known is not None and await known.client.lost() is None:
+                return known
+            await self._drop(kernel, "The kernel ended.")
+            return await self._connected(kernel)
+
+    async def _connected(self, kernel: str) -> Connection:
+        if not self._managers.has(kernel):
+            raise KernelDead("The kernel was shut down.")
+        manager = self._managers.kernels.get_kernel(kernel)
+        client = Client(manager, known=lambda: self._managers.has(kernel), log=self._log)
+        await client.open()
+        self._connections[kernel] = connection = Connection(client)
+        client.ended.add_done_callback(lambda _: self._look_after(self._drop_ended(kernel, connection)))
+        return connection
+
+    async def _drop_ended(self, kernel: str, connection: Connection) -> None:
+        """The kernel has ended by itself: let go of it."""
+        if self._connections.get(kernel) is connection:
+            await self._drop(kernel, "The kernel ended.")
+
+    async def _drop(self, kernel: str, why: str) -> None:
+        connection = self._connections.pop(kernel, None)
+        if connection is not None:
+            await connection.client.close(why)
+
+    def _look_after(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+def _chosen(cells: Sequence[Cell], cell_ids: Sequence[str]) -> list[Cell]:
+    known = {cell.id: cell for cell in cells}
+    missing = [name for name in cell_ids if name not in known]
+    if missing:
+        raise CellNotFound(f"There is no cell {missing[0][:80]!r}.")
+    return [known[name] for name in dict.fromkeys(cell_ids) if known[name].cell_type == "code"]
