@@ -39,7 +39,7 @@ async def measure(folder: Path) -> None:
     cells = [nbformat.v4.new_code_cell("1+1", id="sum"), *(nbformat.v4.new_code_cell(f"x{i} = {i}") for i in range(9))]
     nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "small.ipynb")
     specs = KernelSpecManager()
-    manager = AsyncMappingKernelManager(root_dir=str(folder), kernel_spec_manager=specs)
+    manager = AsyncMappingKernelManager(root_dir=str(folder), kernel_spec_manager=specs, connection_dir=str(folder))
     contents = AsyncLargeFileManager(root_dir=str(folder))
     sessions = SessionManager(kernel_manager=manager, contents_manager=contents)
     notebooks = Notebooks(contents, root_dir=folder, log=LOG)

@@ -58,7 +58,9 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root = root
         specs = KernelSpecManager(kernel_dirs=[str(root / "kernelspecs"), *KernelSpecManager().kernel_dirs])
-        self.kernel_manager = AsyncMappingKernelManager(root_dir=str(root), kernel_spec_manager=specs)
+        self.kernel_manager = AsyncMappingKernelManager(
+            root_dir=str(root), kernel_spec_manager=specs, connection_dir=str(root)
+        )
         self.contents = AsyncLargeFileManager(root_dir=str(root))
         self.sessions = SessionManager(kernel_manager=self.kernel_manager, contents_manager=self.contents)
         self.notebooks = Notebooks(self.contents, root_dir=root, log=LOG)
