@@ -19,6 +19,7 @@ from traitlets import TraitError
 from . import sse
 from ._version import __version__
 from .assistant import Assistant
+from .context import Redactor
 from .conversations import Conversations
 from .errors import Misconfigured, SettingsUnavailable, StoreUnavailable
 from .llm import Models, Options, Provider
@@ -27,7 +28,10 @@ from .notebooks import Notebooks
 from .notebooks.kernels import Kernels
 from .runs import Entry, Runs
 from .server.handlers import Services, off, routes
+from .server.mcp import Desk, Endpoint, asking_tools
 from .settings import KEY_VARIABLE, JupyterAssistant, Settings
+from .tools import Registry
+from .tools.notebook import notebook_tools
 
 
 class AssistantExtension(ExtensionApp):
@@ -55,13 +59,14 @@ class AssistantExtension(ExtensionApp):
         finally:
             os.environ.pop(KEY_VARIABLE, None)  # also when a setting is wrong: no kernel may inherit it
         self.assistant = self._compose(self.known)
+        self.mcp = self._endpoint(self.assistant, self.known)
 
     def initialize_handlers(self) -> None:
         """Put the routes under ``{base_url}assistant/``."""
         if self.assistant is None:
             self.handlers.extend(off(r"/", self._wrong))
             return
-        services = Services(self.assistant, self.known, self.open, self._reconfigure)
+        services = Services(self.assistant, self.known, self.open, self._reconfigure, self.mcp)
         self.handlers.extend(routes(r"/", services))
 
     async def _start_jupyter_server_extension(self, serverapp: Any) -> None:
@@ -94,6 +99,7 @@ class AssistantExtension(ExtensionApp):
             stack.push_async_callback(assistant.notebooks.close)
             stack.push_async_callback(self.kernels.close)
             stack.push_async_callback(assistant.runs.close)
+            stack.push_async_callback(self.mcp.close)
             return stack.pop_all()
 
     async def stop_extension(self) -> None:
@@ -143,6 +149,19 @@ class AssistantExtension(ExtensionApp):
             decode=entries,
             log=self.log,
             max_messages=traits.max_messages,
+        )
+
+    def _endpoint(self, assistant: Assistant, settings: Settings) -> Endpoint:
+        """The one list of tools behind the MCP protocol; without secrets, as for any model."""
+
+        def redact(text: str) -> tuple[str, int]:
+            return Redactor(settings.secrets())(text)
+
+        tools = Registry(notebook_tools(assistant.notebooks, self.kernels), log=self.log, redact=redact)
+        asking = Registry(asking_tools(assistant), log=self.log, redact=redact)
+        level, names = settings.traits.mcp_tools, frozenset(tool.name for tool in asking)
+        return Endpoint(
+            Desk([tools, asking], assistant.notebooks, level=level, asking=names, redact=redact), log=self.log
         )
 
     def _load_settings(self) -> None:

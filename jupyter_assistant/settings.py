@@ -19,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_data_dir
-from traitlets import Float, Int, List, TraitError, Unicode, default, validate
+from traitlets import Enum, Float, Int, List, TraitError, Unicode, default, validate
 from traitlets.config import LoggingConfigurable
 
 from .errors import InvalidInput, SettingsUnavailable
@@ -96,6 +96,12 @@ class JupyterAssistant(LoggingConfigurable):
     max_messages = Int(50, min=0, help="Messages of a conversation that reach the model, newest first.").tag(
         config=True
     )
+    mcp_tools = Enum(
+        ("read", "write", "execute"),
+        "execute",
+        help="What MCP clients may do with the server's token, which is a shell anyway: read notebooks and kernels, "
+        "also write notebooks, or also execute code.",
+    ).tag(config=True)
     keep_runs = Float(600.0, min=0.0, help="Seconds a finished run stays in memory; afterwards the store has it.").tag(
         config=True
     )
@@ -183,6 +189,7 @@ class Settings:
                 "api_key must not stand in a configuration, which Jupyter logs: set it as $" + KEY_VARIABLE + "."
             )
         self.traits = traits
+        self._configured = frozenset(configured)
         self.data_dir = Path(traits.data_dir)
         self._environment = _environment(environ)
         for name, value in self._environment.items():
@@ -212,10 +219,24 @@ class Settings:
         return getattr(self.traits, name)
 
     def shown(self) -> Json:
-        """``GET settings``: values, locks and help; of a secret only whether there is one."""
+        """``GET settings``: values, where each comes from, locks and help; of a secret only whether there is one.
+
+        A source is ``user``, ``administrator`` (a configuration), ``environment`` or ``default``.
+        """
         values = {name: bool(self._key()) if name in SECRETS else self.value(name) for name in USER_SETTINGS}
         helps = {name: str(JupyterAssistant.class_traits()[name].help) for name in USER_SETTINGS}
-        return {"settings": values, "locked": list(self.traits.locked), "help": helps}
+        sources = {name: self._source(name) for name in USER_SETTINGS}
+        return {"settings": values, "sources": sources, "locked": list(self.traits.locked), "help": helps}
+
+    def _source(self, name: str) -> str:
+        """Where the value in force comes from."""
+        if name in self._user and name not in self.traits.locked:
+            return "user"
+        if name in SECRETS and not self._key():
+            return "default"
+        if name in self._configured:
+            return "administrator"
+        return "environment" if name in self._environment else "default"
 
     def change(self, changes: Mapping[str, Any]) -> None:
         """Check every change, then keep all of them; None goes back to the administrator's value.

@@ -20,7 +20,7 @@ CALLS = [
     for method in METHODS
     if getattr(handler, method) is not getattr(AssistantHandler, method) or pattern == ".*"
 ]
-READS_WITH_POST = {"preview"}
+READS_WITH_POST = {"preview", "mcp/?"}
 
 
 class ReadOnly(Authorizer):

@@ -86,6 +86,32 @@ def test_a_change_is_kept_privately_and_survives_a_restart(tmp_path: Path) -> No
     assert "sk-mine" not in (tmp_path / "data" / "settings.json").read_text()
 
 
+def test_a_setting_says_where_it_comes_from(tmp_path: Path) -> None:
+    environ = {"JUPYTER_ASSISTANT_BASE_URL": "http://env/v1", "JUPYTER_ASSISTANT_API_KEY": "sk-env"}
+    made = settings(tmp_path, environ, model="theirs", locked=["context_tokens"])
+    made.change({"instructions": "Be brief."})
+    assert made.shown()["sources"] == {
+        "base_url": "environment",
+        "api_key": "environment",
+        "model": "administrator",
+        "max_tokens": "default",
+        "context_tokens": "default",
+        "instructions": "user",
+        "no_think": "default",
+    }
+    made.change({"base_url": "http://mine/v1"})
+    sources = made.shown()["sources"]
+    assert (sources["base_url"], sources["api_key"]) == ("user", "default")  # the environment's key is not for mine
+    made.change({"base_url": None, "api_key": "sk-mine"})
+    assert made.shown()["sources"]["api_key"] == "user"
+
+
+def test_a_locked_choice_is_the_administrators(tmp_path: Path) -> None:
+    settings(tmp_path).change({"model": "mine"})
+    assert settings(tmp_path, model="theirs", locked=["model"]).shown()["sources"]["model"] == "administrator"
+    assert settings(tmp_path, locked=["model"]).shown()["sources"]["model"] == "default"
+
+
 def test_a_change_is_all_or_nothing(tmp_path: Path) -> None:
     made = settings(tmp_path)
     with pytest.raises(InvalidInput) as raised:

@@ -12,6 +12,7 @@ from .base import AssistantHandler, Services
 from .chat import ChatHandler, ChatStopHandler, ChatStreamHandler, PreviewHandler, RunStreamHandler
 from .conversations import ConversationHandler, ConversationsHandler, ExportHandler
 from .health import HealthHandler, OffHandler, UnknownHandler
+from .mcp import McpHandler
 from .models import ModelsHandler, ModelsRefreshHandler, ModelsTestHandler, SettingsHandler
 
 __all__ = ["ROUTES", "AssistantHandler", "Services", "off", "routes"]
@@ -30,6 +31,7 @@ ROUTES: tuple[tuple[str, type[AssistantHandler]], ...] = (
     (r"models/test", ModelsTestHandler),
     (r"settings", SettingsHandler),
     (r"health", HealthHandler),
+    (r"mcp/?", McpHandler),
     (r".*", UnknownHandler),
 )
 

@@ -34,9 +34,12 @@ from ...errors import (
 from ...messages import Json
 from ...settings import Settings
 from .. import fields
+from ..mcp import Endpoint
 
 RESOURCE = "assistant"
 LOCAL_OWNER = "local"
+READ_ON = 64_000_000
+"""Bytes up to which a body over its limit is read and forgotten: a refusal in its middle seldom reaches the client."""
 STATUSES: tuple[tuple[type[AssistantError], int], ...] = (
     (InvalidInput, 400),
     (PathRefused, 400),
@@ -68,6 +71,7 @@ class Services:
     settings: Settings
     ready: Callable[[], Awaitable[None]]
     reconfigure: Callable[[], None]
+    mcp: Endpoint | None = None
 
 
 @web.stream_request_body
@@ -90,7 +94,7 @@ class AssistantHandler(APIHandler):
         if self.current_user is None:
             raise web.HTTPError(403)
         length = self.request.headers.get("Content-Length", "0")
-        if length.isdecimal() and int(length) > self.limit:
+        if length.isdecimal() and int(length) > max(self.limit, READ_ON):
             raise web.HTTPError(413)
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and (length != "0" or "Transfer-Encoding" in self.request.headers):

@@ -29,7 +29,7 @@ class HealthHandler(AssistantHandler):
                 "index": None,
                 "rtc": None,
                 "tabs": None,
-                "mcp": None,
+                "mcp": self.services.mcp.state if self.services.mcp else None,
             }
         )
 
