@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DEBIAN_FRONTEND := noninteractive
 
-.PHONY: help setup run test test-js test-py check fix build bench watch clean front-end browser
+.PHONY: help setup run test test-js test-py check fix build bench gallery pictures watch clean front-end browser
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -35,7 +35,7 @@ test: test-js test-py ## run vitest and pytest
 test-js: $(JS_READY)
 	npm --prefix js test
 
-test-py: $(READY) front-end browser
+test-py: $(READY) $(JS_READY) front-end browser
 	python -m pytest $(ARGS)
 
 check: $(READY) $(JS_READY) ## formatting, linters and types; changes nothing
@@ -55,6 +55,12 @@ build: $(READY) ## wheel and sdist in dist/
 
 bench: $(READY) front-end ## print the figures of benchmarks/
 	@for file in $$(grep -l __main__ benchmarks/*.py); do python -m benchmarks.$$(basename $$file .py); done
+
+gallery: $(READY) $(JS_READY) front-end browser ## every state of the sidebar in dist/gallery/index.html (ARGS="history" draws one)
+	python -m tests.chromium.gallery $(ARGS)
+
+pictures: $(READY) front-end browser ## the README's pictures of the sidebar
+	python -m docs.pictures
 
 watch: $(READY) $(JS_READY) ## rebuild the front-end at every change; reload the page to see it
 	npm --prefix js run watch

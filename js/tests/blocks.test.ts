@@ -2,7 +2,7 @@ import type { Token } from 'marked';
 import { Lexer } from 'marked';
 import { expect, test } from 'vitest';
 import type { Parsed } from '../src/chat/markdown/blocks';
-import { advance, EMPTY } from '../src/chat/markdown/blocks';
+import { advance, EMPTY, lexing } from '../src/chat/markdown/blocks';
 
 const SAMPLES = [
   'One paragraph.',
@@ -27,10 +27,19 @@ const SAMPLES = [
   'Über – größe 👩‍🔬 日本語\n\n数式 $x^2$\n\nعربي',
   '1) a\n2) b\n\n* star\n\n+ plus\n',
   '\n\n\nleading\n\n\n\ntrailing\n\n\n',
-  'a\n***\nb\n\nc\n- d\n\ne'
+  'a\n***\nb\n\nc\n- d\n\ne',
+  'Let $a_1$ be *x $b*c$ y*, \\(d_2\\) and $$e$$ in a line; costs $5 and $10.\n\nThen \\[f\\] too.',
+  'Sum:\n$$\na\n+ b\n- c\n= d\n# e\n\\begin{x}\n$$\nafter\n\nmore',
+  '$$\nnever closed\n+ a\n\n- b\n\nc',
+  '\\[\n1. x\n> y\n\\]\n\n- item\n\n  $$\n  z\n  $$\n- other\n\nend',
+  'text\n\\begin{align*}\na &= b \\\\\n+ c\n\\end{align*}\n\n> $$\n> q\n> $$\n\nend',
+  '```math\n\\frac{a}{b}\n\n+ c\n```\n\n`$x$` and $y$`z`\n\n| $a$ | $b_1$ |\n|---|---|\n| $$c$$ | \\(d\\) |\n',
+  '$$ is slang, $$5 too\n\n**$HOME/$PATH**\n\n$ x $ and $$\n$$\n\nend'
 ];
 
 const REFERENCES = [
+  'First [one], then $x$.\n\nA [two].\n\n- in a list [one]\n\n| [two] |\n|---|\n| [one] |\n\n> [two]\n\n[one]: <https://one.example>\n[two]: https://two.example\n',
+  'A note[^1] and ![picture][p].\n\nMore text.\n\nEven more.\n\n[^1]: What it says.\n[p]: https://pictures.example/p.png',
   'See [one] and [two][b].\n\n[one]: https://one.example\n[b]: https://two.example "T"\n\nAgain [one].',
   '[x]: https://x.example\n\nUse [x] here.\n\nAnd [x] there.\n\n- [x]\n'
 ];
@@ -46,8 +55,8 @@ function bare(token: Token): unknown {
   );
 }
 
-function full(text: string): unknown[] {
-  const tokens = new Lexer({ gfm: true, breaks: true }).lex(text);
+function full(text: string, whole = true): unknown[] {
+  const tokens = new Lexer(lexing(whole)).lex(text);
   return tokens.filter(token => token.type !== 'space' && token.type !== 'def').map(bare);
 }
 
@@ -57,7 +66,7 @@ test.each(SAMPLES)('%j: after every prefix the blocks are those of a full parse'
     for (let end = size; end < sample.length + size; end += size) {
       const prefix = sample.slice(0, end);
       parsed = advance(parsed, prefix, false);
-      expect(shape(parsed)).toEqual(full(prefix.endsWith('\r') ? prefix.slice(0, -1) : prefix));
+      expect(shape(parsed)).toEqual(full(prefix.endsWith('\r') ? prefix.slice(0, -1) : prefix, false));
     }
   }
 });
@@ -69,8 +78,16 @@ test.each([...SAMPLES, ...REFERENCES])('%j: wherever the stream is split, the en
   }
 });
 
+test.each([...SAMPLES, ...REFERENCES])('%j: byte by byte, the end is a full parse', sample => {
+  let parsed = EMPTY;
+  for (let end = 1; end <= sample.length; end++) {
+    parsed = advance(parsed, sample.slice(0, end), false);
+  }
+  expect(shape(advance(parsed, sample, true))).toEqual(full(sample));
+});
+
 test('all samples one after the other stream to a full parse', () => {
-  const text = [...SAMPLES.filter(sample => !sample.includes('unclosed')), ...REFERENCES].join('\n\n');
+  const text = [...SAMPLES.filter(sample => !/unclosed|never closed/.test(sample)), ...REFERENCES].join('\n\n');
   let parsed = EMPTY;
   for (let end = 0; end < text.length; end += 11) {
     parsed = advance(parsed, text.slice(0, end), false);
@@ -114,7 +131,15 @@ test.each([
   ['backticks', '`'.repeat(50_000)],
   ['links', '[a]('.repeat(12_000)],
   ['angles', '<a '.repeat(16_000)],
-  ['pipes', '|'.repeat(50_000)]
+  ['pipes', '|'.repeat(50_000)],
+  ['dollars', '$'.repeat(50_000)],
+  ['amounts', '$a '.repeat(16_000)],
+  ['pairs of dollars', '$$a '.repeat(12_000)],
+  ['formulas', '$a$ '.repeat(12_000)],
+  ['brackets of formulas', '\\[\\('.repeat(12_000)],
+  ['lines of dollars', 'a\n$$\nb\n'.repeat(7_000)],
+  ['environments', '\\begin{align}\n'.repeat(3_500)],
+  ['paragraphs before dollars', `${'a\n'.repeat(20_000)}$$\n`]
 ])('50 kB of nothing but %s are read, with every character kept', (_, text) => {
   const parsed = advance(advance(EMPTY, text, false), text, true);
   expect(parsed.committed.length).toBeGreaterThan(0);

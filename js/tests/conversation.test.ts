@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Action, Answer, Chat } from '../src/chat/conversation';
-import { awaited, begin, reduce, remedy, running, shown } from '../src/chat/conversation';
+import { awaited, begin, reduce, running, shown } from '../src/chat/conversation';
+import { remedy } from '../src/chat/remedies';
 import { FrameParser } from '../src/chat/http/sse';
 import { parse, runEvent, storedConversation, storedMessage } from '../src/chat/protocol';
 import { goldenAnswer } from './script';

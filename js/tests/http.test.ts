@@ -279,7 +279,7 @@ test('the other routes are asked as the server has them', async () => {
     failure: { code: 'endpoint_not_found' },
     suggestion: 'http://h/v1'
   });
-  expect(await transport.locked(signal)).toEqual(['model']);
+  expect((await transport.settings(signal)).filter(({ locked }) => locked).map(({ name }) => name)).toEqual(['model']);
   await transport.configure({ model: null }, signal);
   expect(calls.map(call => `${call.method} ${call.path}`)).toEqual([
     'POST chat/r1/stop',
@@ -297,3 +297,14 @@ test('the other routes are asked as the server has them', async () => {
     'PATCH settings'
   ]);
 });
+
+test.each(['store_unavailable', 'settings_unavailable', 'misconfigured'])(
+  'a server that says %s has answered, unlike a proxy before it',
+  async code => {
+    const { fetch } = fake(refusal(503, code), json({ error: { code: 'failed' } }, 503));
+    const transport = httpTransport(fetch);
+    const { signal } = new AbortController();
+    await expect(transport.conversations(false, signal)).rejects.toMatchObject({ status: 503, failure: { code } });
+    await expect(transport.conversations(false, signal)).rejects.toBeInstanceOf(Lost);
+  }
+);

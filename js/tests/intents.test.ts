@@ -110,6 +110,7 @@ test('a question to a busy conversation goes back to the composer and the runnin
   await until(() => script.resumed.length === 1);
   expect(script.resumed[0]?.run_id).toBe('r9');
   expect(store.chat.draft).toEqual({ text: 'mine' });
+  expect(store.chat.complaint?.code).toBe('conversation_busy');
   expect(shown(store.chat).entries.map(entry => entry.text)).toEqual(['elsewhere', '']);
 });
 
@@ -247,4 +248,100 @@ test('the run of one conversation leaves the waiting question of another', async
   script.asked[0]?.stream.run('r1', 'c1').token('a');
   await until(() => Object.values(store.chat.conversations).some(each => each.id === 'c1'));
   expect(place.question?.question).toBe('two');
+});
+
+function limited(script: Script, at: number, seconds: number): void {
+  const failure = { code: 'rate_limited', text: 'slow down', hint: '', retry_after: seconds };
+  script.asked[at]?.stream.run(`r${at}`, 'c1').tell('error', failure).done('error');
+}
+
+test('a question that came too often is asked again by itself, once', async () => {
+  const { script, store, intents } = begun();
+  intents.ask('one');
+  limited(script, 0, 0.01);
+  await until(() => script.asked.length === 2);
+  expect(script.asked[1]?.question).toMatchObject({ question: 'one', conversation_id: 'c1' });
+  limited(script, 1, 0.01);
+  await until(() => last(shown(store.chat))?.state === 'error');
+  await new Promise(resolve => setTimeout(resolve, 50));
+  expect(script.asked).toHaveLength(2);
+  expect(last(shown(store.chat))?.until).toBeNull();
+});
+
+test('waiting is cancelled by its button, by Stop and by another question', async () => {
+  const { script, store, intents } = begun();
+  const waits = (): boolean => typeof last(shown(store.chat))?.until === 'number';
+  intents.ask('one');
+  limited(script, 0, 60);
+  await until(waits);
+  const answer = last(shown(store.chat));
+  if (answer) {
+    intents.remedy(answer, 'cancel');
+  }
+  await until(() => !waits());
+  intents.ask('two');
+  limited(script, 1, 60);
+  await until(waits);
+  intents.stop();
+  await until(() => !waits());
+  intents.ask('three');
+  limited(script, 2, 60);
+  await until(waits);
+  intents.ask('four');
+  await until(() => shown(store.chat).entries.every(entry => entry.role === 'user' || entry.until === null));
+  expect(script.asked.map(({ question }) => question.question)).toEqual(['one', 'two', 'three', 'four']);
+});
+
+test('a mended answer is asked again once, and only while it is the last one', async () => {
+  const { script, store, intents } = begun();
+  intents.ask('one');
+  script.asked[0]?.stream.run('r0', 'c1').tell('error', { code: 'key_rejected', text: 'no' }).done('error');
+  await until(() => last(shown(store.chat))?.state === 'error');
+  const failed = last(shown(store.chat));
+  if (failed) {
+    intents.remedy(failed, 'key');
+  }
+  expect(store.chat.dialog).toBe('connect');
+  intents.mended();
+  intents.mended();
+  expect(script.asked.map(({ question }) => question.question)).toEqual(['one', 'one']);
+});
+
+test('a question can be asked without the notebook it fails for', async () => {
+  const { script, store, intents } = begun();
+  intents.ask('one');
+  script.asked[0]?.stream.run('r0', 'c1').tell('error', { code: 'notebook_not_found', text: 'no' }).done('error');
+  await until(() => last(shown(store.chat))?.state === 'error');
+  const failed = last(shown(store.chat));
+  if (failed) {
+    intents.remedy(failed, 'bare');
+  }
+  expect(script.asked[0]?.question.notebook).toBeDefined();
+  expect(script.asked[1]?.question).toEqual({
+    question: 'one',
+    conversation_id: 'c1',
+    request_id: expect.any(String) as string
+  });
+});
+
+test('what was heard here keeps its ids when the stored conversation is loaded', async () => {
+  const { script, store, intents } = begun();
+  intents.ask('one');
+  script.asked[0]?.stream.run('r1', 'c1').token('half').done();
+  await until(() => last(shown(store.chat))?.state === 'stop');
+  const before = shown(store.chat).entries.map(({ id }) => id);
+  script.store(
+    'c1',
+    [
+      message('user', 'one', { run_id: 'r1' }),
+      message('assistant', 'half and more', { run_id: 'r1' }),
+      message('user', 'two', { id: 'u2', run_id: 'r2' }),
+      message('assistant', 'elsewhere', { id: 'a2', run_id: 'r2' })
+    ],
+    null,
+    { updated: 9 }
+  );
+  await intents.returned();
+  expect(shown(store.chat).entries.map(({ id }) => id)).toEqual([...before, 'u2', 'a2']);
+  expect(last(shown(store.chat))?.text).toBe('elsewhere');
 });

@@ -270,12 +270,18 @@ test('an endpoint without a chosen model offers the choice', async () => {
   await screen.until(() => screen.el.querySelector('[role=listbox]') !== null);
 });
 
-test.each(['no_model', 'key_rejected'])('the error card of %s leads to connecting, and Escape back', async code => {
-  const screen = new Screen(script(KNOWN));
+test.each([
+  ['no_model', 'Connect a model', catalogueOf('')],
+  ['no_model', 'Choose a model', KNOWN],
+  ['key_rejected', 'Replace the key', KNOWN],
+  ['not_a_gateway', 'Change the address', KNOWN]
+])('the error card of %s has one button, %s, and Escape leads back to it', async (code, label, known) => {
+  const screen = new Screen(script(known));
   await screen.ask('x');
   screen.stream.run().tell('error', { code, text: 'No.', hint: 'h' }).done('error');
   await screen.shows('No.');
-  const action = screen.button('Connect a model…');
+  const action = screen.find('.jp-Assistant-error button');
+  expect(screen.all('.jp-Assistant-error button').map(each => each.textContent)).toEqual([label]);
   action.focus();
   action.click();
   await screen.until(() => screen.el.querySelector('[role=dialog]') !== null);

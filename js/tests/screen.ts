@@ -1,6 +1,6 @@
 /** A mounted panel and what a test does with it. */
 
-import { afterEach, vi } from 'vitest';
+import { afterAll, afterEach, vi } from 'vitest';
 import type { Mounted } from '../src/chat/mount';
 import { mount } from '../src/chat/mount';
 import { Place, Script } from './script';
@@ -28,6 +28,11 @@ afterEach(() => {
     screen.el.remove();
   });
 });
+
+/** Milliseconds after which Preact runs effects without a frame; its timer must find the page still there. */
+const EFFECTS_MS = 100;
+
+afterAll(() => new Promise(resolve => setTimeout(resolve, EFFECTS_MS)));
 
 export class Screen {
   readonly el = document.createElement('div');

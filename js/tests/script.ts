@@ -2,7 +2,7 @@
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Host, Subject } from '../src/chat/host';
+import type { Announce, Host, Part, Subject } from '../src/chat/host';
 import { ENGLISH } from '../src/chat/host';
 import type {
   Catalogue,
@@ -13,12 +13,13 @@ import type {
   Preview,
   Question,
   RunEvent,
+  Setting,
   StoredConversation,
   StoredMessage,
   Trial,
   Tried
 } from '../src/chat/protocol';
-import { catalogue, runEvent, storedConversation } from '../src/chat/protocol';
+import { catalogue, runEvent, settings, storedConversation } from '../src/chat/protocol';
 import type { Transport } from '../src/chat/transport';
 import { Lost, Refused } from '../src/chat/transport';
 
@@ -110,6 +111,17 @@ export class Script implements Transport {
   found: Catalogue | null = null;
   saved: Catalogue | null = null;
   locks: string[] = [];
+  values: Record<string, unknown> = {
+    base_url: '',
+    api_key: false,
+    model: '',
+    context_tokens: 16_000,
+    instructions: '',
+    no_think: []
+  };
+  sources: Record<string, string> = {};
+  /** Why settings are not taken. */
+  refusal: Error | null = null;
   readonly tried: Tried[] = [];
   readonly changed: Changes[] = [];
   trial: (tried: Tried) => Trial = tried => ({
@@ -194,14 +206,21 @@ export class Script implements Transport {
     return Promise.resolve(this.trial(tried));
   }
 
-  locked(): Promise<string[]> {
-    return Promise.resolve(this.locks);
+  settings(): Promise<readonly Setting[]> {
+    return Promise.resolve(settings({ settings: this.values, sources: this.sources, locked: this.locks }));
   }
 
-  configure(changes: Changes): Promise<void> {
+  configure(changes: Changes): Promise<readonly Setting[]> {
     this.changed.push(changes);
+    if (this.refusal) {
+      return Promise.reject(this.refusal);
+    }
     this.known = this.saved ?? this.known;
-    return Promise.resolve();
+    for (const [name, value] of Object.entries(changes)) {
+      this.values[name] = name === 'api_key' ? value !== null : (value ?? '');
+      this.sources[name] = value === null ? 'default' : 'user';
+    }
+    return this.settings();
   }
 
   store(id: string, messages: unknown[], run_id: string | null = null, more: object = {}): void {
@@ -218,6 +237,8 @@ export class Place implements Host {
   remembered = '';
   question: Question | null = null;
   failing = 0;
+  left: readonly Part[] = [];
+  announced: Announce = 'ready';
   about: Subject | null = { name: 'analysis.ipynb', cell: 3, selected: 0 };
 
   subject(): Subject | null {
@@ -226,6 +247,10 @@ export class Place implements Host {
 
   onSubject(): void {
     // nothing moves here
+  }
+
+  announce(): Announce {
+    return this.announced;
   }
 
   failingCell(): number {
@@ -247,6 +272,14 @@ export class Place implements Host {
 
   save(file: Exported): void {
     this.saved.push(file);
+  }
+
+  recallLeft(): readonly Part[] {
+    return this.left;
+  }
+
+  rememberLeft(left: readonly Part[]): void {
+    this.left = left;
   }
 
   recallDraft(id: string): string {

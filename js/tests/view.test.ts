@@ -6,7 +6,7 @@ test('an empty conversation names the notebook and says that no model is connect
   const screen = new Screen();
   await screen.shows('No language model is connected');
   expect(screen.find('h2').textContent).toBe('Ask about analysis.ipynb');
-  expect(screen.find('.jp-Assistant-subject').textContent).toBe('analysis.ipynbcell 3');
+  expect(screen.find('.jp-Assistant-subject').textContent).toBe('analysis.ipynbCell 3');
 });
 
 test('with a model and without a notebook it says neither', async () => {
@@ -136,8 +136,8 @@ test('an error keeps the text and offers one action', async () => {
 test('Try again sends the same question anew once the server had accepted it', async () => {
   const screen = new Screen();
   await screen.ask('Why?');
-  screen.stream.run().tell('error', { code: 'rate_limited', text: 'Too many.', hint: '' }).done('error');
-  await screen.shows('Too many.');
+  screen.stream.run().tell('error', { code: 'gateway_failed', text: 'It failed.', hint: '' }).done('error');
+  await screen.shows('It failed.');
   screen.button('Try again').click();
   await screen.until(() => screen.script.asked.length === 2);
   const [first, second] = screen.script.asked.map(({ question }) => question);

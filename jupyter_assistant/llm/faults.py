@@ -185,7 +185,7 @@ def _key(provider: Provider) -> ProviderError:
     owner = provider.name.upper() if provider.name in ("openai", "openrouter") else "JUPYTER_ASSISTANT"
     hint = f"Connect with a valid key, or set {owner}_API_KEY and start the server again."
     if provider.api_key:
-        return KeyRejected(f"{provider.host} rejected the API key.", hint)
+        return KeyRejected(f"Key rejected by {provider.host}.", hint)
     return KeyRejected(f"{provider.host} wants an API key and none is set.", hint)
 
 

@@ -6,11 +6,11 @@
  */
 
 import type { Dialog } from './conversation';
+import { expected, failureOf } from './faults';
 import type { Host } from './host';
 import type { Changes, Failure, Trial, Tried } from './protocol';
 import type { Store } from './store';
 import type { Transport } from './transport';
-import { Lost, Refused } from './transport';
 
 export interface Reach {
   readonly store: Store;
@@ -32,14 +32,14 @@ export class Connections {
     this.#signal = signal;
   }
 
-  /** Learns what the server knows of models, and what of the settings is locked; asks no endpoint. */
-  async learn(): Promise<void> {
-    await this.#done(async () => {
-      const [catalogue, locked] = await Promise.all([
+  /** Learns what the server knows of models, and its settings; asks no endpoint. What went wrong, or null. */
+  learn(): Promise<Failure | null> {
+    return this.#done(async () => {
+      const [catalogue, settings] = await Promise.all([
         this.#transport.models(this.#signal),
-        this.#transport.locked(this.#signal)
+        this.#transport.settings(this.#signal)
       ]);
-      this.#store.dispatch({ do: 'locked', locked });
+      this.#store.dispatch({ do: 'settings', settings });
       this.#store.dispatch({ do: 'catalogue', catalogue });
     });
   }
@@ -68,7 +68,7 @@ export class Connections {
   /** Keeps all the changes or none; the models are known anew afterwards. What went wrong, or null. */
   save(changes: Changes): Promise<Failure | null> {
     return this.#done(async () => {
-      await this.#transport.configure(changes, this.#signal);
+      this.#store.dispatch({ do: 'settings', settings: await this.#transport.configure(changes, this.#signal) });
       this.#store.dispatch({ do: 'catalogue', catalogue: await this.#transport.models(this.#signal) });
     });
   }
@@ -82,22 +82,8 @@ export class Connections {
       await act();
       return null;
     } catch (error) {
-      if (error instanceof Refused) {
-        return error.failure;
-      }
-      if (!this.#signal.aborted && !(error instanceof Lost)) {
-        throw error;
-      }
-      return unreachable(this.#host);
+      expected(error, this.#signal);
+      return failureOf(error, this.#host);
     }
   }
-}
-
-/** What is said where the Jupyter server itself does not answer. */
-export function unreachable({ trans }: Host): Failure {
-  return {
-    code: 'connection_lost',
-    text: trans.__('The Jupyter server cannot be reached.'),
-    hint: trans.__('Check that it still runs and that you are online.')
-  };
 }

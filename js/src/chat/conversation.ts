@@ -6,6 +6,7 @@
  */
 
 import type { Heard } from './follow';
+import type { Part } from './host';
 import { languageModel } from './models';
 import type {
   Catalogue,
@@ -14,6 +15,7 @@ import type {
   Listing,
   Reason,
   RunEvent,
+  Setting,
   Source,
   StoredConversation,
   StoredMessage,
@@ -53,6 +55,8 @@ export interface Answer {
   readonly stopping: boolean;
   /** The number of the last event heard. */
   readonly last: number;
+  /** When its question is asked again by itself (`Date.now()`); null when it is not. */
+  readonly until: number | null;
 }
 
 export type Entry = Asked | Answer;
@@ -82,15 +86,21 @@ export interface Chat {
   readonly model: string | null;
   /** The models known so far; null until known. */
   readonly catalogue: Catalogue | null;
-  /** Names of the settings an administrator has locked. */
+  /** The server's settings; null until known. */
+  readonly settings: readonly Setting[] | null;
+  /** Names of those an administrator has locked. */
   readonly locked: readonly string[];
+  /** What does not go with the next questions. */
+  readonly left: readonly Part[];
   /** What is open above the conversation. */
   readonly dialog: Dialog;
+  /** The answer for whose sake it is open; null when it is for nobody's. */
+  readonly mending: Mending | null;
   /** A question that goes back into the composer, or the `lead` of one; a new object each time. */
   readonly draft: { readonly text: string; readonly lead?: boolean } | null;
 }
 
-export type Dialog = 'none' | 'picker' | 'connect' | 'preview';
+export type Dialog = 'none' | 'picker' | 'connect' | 'preview' | 'settings';
 
 export type Action =
   | { readonly do: 'show'; readonly key: string; readonly id: string; readonly title: string }
@@ -100,6 +110,7 @@ export type Action =
   | { readonly do: 'fail'; readonly key: string; readonly answer: string; readonly failure: Failure }
   | { readonly do: 'end'; readonly key: string; readonly answer: string; readonly reason: Reason }
   | { readonly do: 'restart'; readonly key: string; readonly answer: string }
+  | { readonly do: 'wait'; readonly key: string; readonly answer: string; readonly until: number | null }
   | { readonly do: 'withdraw'; readonly key: string; readonly answer: string }
   | { readonly do: 'load'; readonly key: string }
   | { readonly do: 'loaded'; readonly key: string; readonly conversation: StoredConversation }
@@ -110,12 +121,36 @@ export type Action =
   | { readonly do: 'renamed'; readonly id: string; readonly title: string }
   | { readonly do: 'removed'; readonly id: string }
   | { readonly do: 'catalogue'; readonly catalogue: Catalogue }
-  | { readonly do: 'locked'; readonly locked: readonly string[] }
-  | { readonly do: 'dialog'; readonly dialog: Dialog }
+  | { readonly do: 'settings'; readonly settings: readonly Setting[] }
+  | { readonly do: 'left'; readonly left: readonly Part[] }
+  | { readonly do: 'dialog'; readonly dialog: Dialog; readonly mending?: Mending }
   | { readonly do: 'draft'; readonly text: string; readonly lead?: boolean };
 
-/** The one action an ended answer offers. */
-export type Remedy = 'retry' | 'continue' | 'edit' | 'reconnect';
+/** The one thing that an answer which did not end well offers. */
+export type Remedy =
+  | 'retry'
+  | 'continue'
+  | 'edit'
+  | 'reconnect'
+  /** Connect a model; replace a key; mend an address: then the question is asked again. */
+  | 'connect'
+  | 'key'
+  | 'address'
+  /** Choose another model, or a smaller budget: then the question is asked again. */
+  | 'model'
+  | 'budget'
+  /** Ask the same in a new conversation, or without the notebook. */
+  | 'fresh'
+  | 'bare'
+  /** It is asked again by itself, unless that is cancelled. */
+  | 'cancel';
+
+/** What is being mended: once it is, the question of this answer is asked again. */
+export interface Mending {
+  readonly key: string;
+  readonly answer: string;
+  readonly remedy: Remedy;
+}
 
 function fresh(key: string, id: string, title: string): Conversation {
   return { key, id, title, entries: [], loading: false, failure: null };
@@ -132,8 +167,11 @@ export function begin(key: string): Chat {
     complaint: null,
     model: null,
     catalogue: null,
+    settings: null,
     locked: [],
+    left: [],
     dialog: 'none',
+    mending: null,
     draft: null
   };
 }
@@ -157,7 +195,8 @@ export function awaited(id: string, run_id = ''): Answer {
     failure: null,
     wire: 'open',
     stopping: false,
-    last: 0
+    last: 0,
+    until: null
   };
 }
 
@@ -184,27 +223,6 @@ export function lastQuestion({ entries }: Conversation): string {
   return entries.findLast(entry => entry.role === 'user')?.text ?? '';
 }
 
-/** What an answer that did not end well offers; null when it did. */
-export function remedy(answer: Answer): Remedy | null {
-  if (answer.failure) {
-    return failureRemedy(answer, answer.failure.code);
-  }
-  if (answer.state === 'interrupted') {
-    return answer.text ? 'continue' : 'retry';
-  }
-  return answer.state === 'length' || answer.state === 'limit' ? 'continue' : null;
-}
-
-function failureRemedy(answer: Answer, code: string): Remedy {
-  if (code === 'gateway_cut') {
-    return answer.text ? 'continue' : 'retry';
-  }
-  if (code === 'connection_lost') {
-    return answer.run_id ? 'reconnect' : 'retry';
-  }
-  return code === 'invalid' || code === 'too_large' ? 'edit' : 'retry';
-}
-
 /** The state after an action. An action about something that is not there changes nothing. */
 export function reduce(chat: Chat, action: Action): Chat {
   switch (action.do) {
@@ -222,10 +240,12 @@ export function reduce(chat: Chat, action: Action): Chat {
       return removed(chat, action.id);
     case 'catalogue':
       return { ...chat, catalogue: action.catalogue, model: languageModel(action.catalogue) };
-    case 'locked':
-      return { ...chat, locked: action.locked };
+    case 'settings':
+      return { ...chat, settings: action.settings, locked: lockedNames(action.settings) };
+    case 'left':
+      return { ...chat, left: action.left };
     case 'dialog':
-      return { ...chat, dialog: action.dialog };
+      return { ...chat, dialog: action.dialog, mending: action.mending ?? null };
     case 'draft':
       return { ...chat, draft: { text: action.text, lead: action.lead ?? false } };
     case 'withdraw':
@@ -260,6 +280,8 @@ function inConversation(conversation: Conversation, action: Inner): Conversation
         failure: null,
         wire: 'open'
       }));
+    case 'wait':
+      return onAnswer(conversation, action.answer, answer => ({ ...answer, until: action.until }));
     case 'load':
       return { ...conversation, loading: true, failure: null };
     case 'unloadable':
@@ -269,6 +291,10 @@ function inConversation(conversation: Conversation, action: Inner): Conversation
     default:
       return conversation;
   }
+}
+
+function lockedNames(settings: readonly Setting[]): string[] {
+  return settings.filter(({ locked }) => locked).map(({ name }) => name);
 }
 
 /** The list as the server has it; what ran in the old one and is over now has ended unseen, unless it is shown. */
@@ -428,6 +454,13 @@ function entry(message: StoredMessage): Entry {
   return message.role === 'user' ? { role: 'user', id: message.id, text: message.text } : stored(message);
 }
 
+/** The id an entry has here already, so that it stays the same on the screen; else the stored one. */
+function knownId(message: StoredMessage, { entries }: Conversation): string {
+  const index = entries.findIndex(each => each.role === 'assistant' && each.run_id === message.run_id);
+  const known = message.run_id === '' ? undefined : entries[message.role === 'user' ? index - 1 : index];
+  return known?.role === message.role ? known.id : message.id;
+}
+
 /** A server that was killed may have stored less of an answer than was heard here: what was on the screen stays. */
 function fuller(entry: Entry, { entries }: Conversation): Entry {
   if (entry.role === 'user') {
@@ -445,12 +478,11 @@ function fuller(entry: Entry, { entries }: Conversation): Entry {
 
 /** A conversation as the server has it. A running answer starts empty: its run is heard from the beginning. */
 function loaded(conversation: Conversation, from: StoredConversation): Conversation {
-  const kept = from.messages.filter(
-    message => !from.run_id || message.run_id !== from.run_id || message.role === 'user'
-  );
+  const messages = from.messages.map(message => ({ ...message, id: knownId(message, conversation) }));
+  const kept = messages.filter(message => !from.run_id || message.run_id !== from.run_id || message.role === 'user');
   const entries: Entry[] = kept.map(message => fuller(entry(message), conversation));
   if (from.run_id) {
-    const message = from.messages.find(each => each.role === 'assistant' && each.run_id === from.run_id);
+    const message = messages.find(each => each.role === 'assistant' && each.run_id === from.run_id);
     entries.push(awaited(message?.id ?? from.run_id, from.run_id));
   }
   return { ...conversation, id: from.id, title: from.title, entries, loading: false, failure: null };

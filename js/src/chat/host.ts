@@ -15,6 +15,9 @@ export interface Subject {
   readonly selected: number;
 }
 
+/** What of a subject can be left out of a question. */
+export type Part = 'notebook' | 'cell' | 'selection';
+
 /** A stretch of highlighted code. `className` is empty for plain text. */
 export interface Piece {
   readonly text: string;
@@ -31,6 +34,9 @@ export interface CellPlace {
   /** Does it, as one step that can be undone; gives the obstacle if there was one. */
   put(use: CellUse, code: string, language: string): Promise<string>;
 }
+
+/** How much of an answer a screen reader is told: that it is ready, all of it in the end, or sentence by sentence. */
+export type Announce = 'ready' | 'full' | 'sentences';
 
 export interface Host {
   /** The open notebook's cells; a host without any has none. */
@@ -49,12 +55,21 @@ export interface Host {
   /** Gives the user a file; the page stays. */
   save(file: Exported): void;
   highlight(code: string, language: string): Promise<readonly Piece[]>;
+  /** Sets the TeX in an element (`\(…\)`, `\[…\]`) as formulas; a host that cannot leaves its source to be read. */
+  typeset?(el: HTMLElement): Promise<void>;
+  /** How answers are announced; may change at any time, so that it is asked each time. */
+  announce(): Announce;
+  /** Opens the host's own settings of the assistant; a host without any has none. */
+  readonly preferences?: (() => void) | undefined;
   /** The conversation to show after a reload; empty for none. */
   recall(): string;
   remember(conversation_id: string): void;
   /** The question that was sent in this window before a reload and whose conversation is not known yet. */
   recallQuestion(): Question | null;
   rememberQuestion(question: Question | null): void;
+  /** What this window's user leaves out of the questions. */
+  recallLeft(): readonly Part[];
+  rememberLeft(left: readonly Part[]): void;
   /** What was typed in a conversation and not sent, also before a reload; the empty id is a new conversation's. */
   recallDraft(conversation_id: string): string;
   rememberDraft(conversation_id: string, text: string): void;

@@ -9,11 +9,24 @@ import type { Answer, Conversation, Remedy } from './conversation';
 import { newer, questionOf, running, shown } from './conversation';
 import type { Heard, Pause, Start } from './follow';
 import { follow } from './follow';
-import type { Host } from './host';
-import type { Failure, Format, Preview, Question } from './protocol';
+import { expected, failureOf } from './faults';
+import type { Host, Part } from './host';
+import { passed, patience } from './patience';
+import type { Preview, Question } from './protocol';
+import { Shelf } from './shelf';
 import type { Store } from './store';
+import { narrowed } from './subject';
 import type { Transport } from './transport';
-import { Lost, Refused } from './transport';
+import { Refused } from './transport';
+
+/** Where it is mended what an answer failed for. */
+const DIALOGS = {
+  connect: 'connect',
+  key: 'connect',
+  address: 'connect',
+  model: 'picker',
+  budget: 'settings'
+} as const;
 
 interface Reader {
   readonly answer: string;
@@ -30,6 +43,8 @@ export interface Surroundings {
 }
 
 export class Intents {
+  /** The list of conversations. */
+  readonly shelf: Shelf;
   readonly #store: Store;
   readonly #transport: Transport;
   readonly #host: Host;
@@ -41,6 +56,10 @@ export class Intents {
   readonly #open = new Map<string, Question>();
   /** How new each conversation was when it was last looked at, in the server's time. */
   readonly #known = new Map<string, number>();
+  /** What will be asked again by itself, by conversation. */
+  readonly #waits = new Map<string, AbortController>();
+  /** Answers whose question was asked again by itself: that is done once. */
+  readonly #again = new Set<string>();
   #returning = false;
 
   /** Everything ends with `signal`. */
@@ -51,10 +70,12 @@ export class Intents {
     this.#pause = pause;
     this.#id = id;
     this.#signal = signal;
+    this.shelf = new Shelf({ store, transport, host }, signal);
   }
 
   /** Goes on where the reload broke off: with the question just sent, or the conversation shown. */
   async start(): Promise<void> {
+    this.#store.dispatch({ do: 'left', left: this.#host.recallLeft() });
     const [id, question] = [this.#host.recall(), this.#host.recallQuestion()];
     if (question) {
       this.#send(shown(this.#store.chat), question);
@@ -66,12 +87,16 @@ export class Intents {
 
   /** Asks in the shown conversation; false when an answer is running there or it is not loaded. */
   ask(text: string): boolean {
-    const conversation = shown(this.#store.chat);
+    return this.#ask(shown(this.#store.chat), text) !== '';
+  }
+
+  /** The new answer's id; empty when one is running there or the conversation is not loaded. */
+  #ask(conversation: Conversation, text: string, bare = false): string {
     if (running(conversation) || conversation.loading) {
-      return false;
+      return '';
     }
-    this.#send(conversation, this.#question(conversation, text));
-    return true;
+    const { notebook, ...question } = this.#question(conversation, text);
+    return this.#send(conversation, { ...question, ...(notebook && !bare ? { notebook } : {}) });
   }
 
   /** The exact request that asking this in the shown conversation would make; nothing is asked. */
@@ -80,7 +105,7 @@ export class Intents {
   }
 
   #question({ id }: Conversation, text: string): Question {
-    const notebook = this.#host.notebook();
+    const notebook = narrowed(this.#host.notebook(), this.#store.chat.left);
     return {
       question: text,
       request_id: this.#id(),
@@ -89,10 +114,28 @@ export class Intents {
     };
   }
 
+  /** Leaves a part of what is in sight out of the next questions, or lets it go with them again. */
+  leaveOut(part: Part, out: boolean): void {
+    const others = this.#store.chat.left.filter(each => each !== part);
+    this.#leave(out ? [...others, part] : others);
+  }
+
+  /** The next question is about a cell: it goes with it. */
+  takeCell(): void {
+    const { left } = this.#store.chat;
+    this.#leave(left.filter(part => part === 'selection'));
+  }
+
+  #leave(left: readonly Part[]): void {
+    this.#store.dispatch({ do: 'left', left });
+    this.#host.rememberLeft(left);
+  }
+
   /** Stops the running answer of the shown conversation, as soon as its run is known. */
   stop(): void {
     const { key, id } = shown(this.#store.chat);
     const answer = running(shown(this.#store.chat));
+    this.#waits.get(key)?.abort();
     if (!answer || answer.stopping) {
       return;
     }
@@ -107,16 +150,49 @@ export class Intents {
   /** Does the one thing an ended answer offers. */
   remedy(answer: Answer, remedy: Remedy): void {
     const conversation = shown(this.#store.chat);
+    const { key } = conversation;
     const text = questionOf(conversation, answer.id);
-    if (remedy === 'edit') {
-      this.#store.dispatch({ do: 'draft', text });
-    } else if (remedy === 'reconnect') {
-      this.#restart(conversation.key, answer.id, { run_id: answer.run_id, after: answer.last });
-    } else if (remedy === 'continue') {
-      this.ask(this.#host.trans.__('Please continue where the answer broke off.'));
-    } else {
-      this.#retry(conversation, answer, text);
+    switch (remedy) {
+      case 'edit':
+        this.#store.dispatch({ do: 'draft', text });
+        break;
+      case 'reconnect':
+        this.#restart(key, answer.id, { run_id: answer.run_id, after: answer.last });
+        break;
+      case 'continue':
+        this.ask(this.#host.trans.__('Please continue where the answer broke off.'));
+        break;
+      case 'cancel':
+        this.#waits.get(key)?.abort();
+        break;
+      case 'fresh':
+        this.fresh();
+        this.ask(text);
+        break;
+      case 'bare':
+        this.#ask(conversation, text, true);
+        break;
+      case 'retry':
+        this.#retry(conversation, answer, text);
+        break;
+      default:
+        this.#store.dispatch({ do: 'dialog', dialog: DIALOGS[remedy], mending: { key, answer: answer.id, remedy } });
     }
+  }
+
+  /** What kept an answer from being given is mended: its question is asked again, if it is still the last one. */
+  mended(): void {
+    const { mending, conversations } = this.#store.chat;
+    const conversation = conversations[mending?.key ?? ''];
+    if (mending && conversation) {
+      this.#askAgain(conversation, mending.answer);
+    }
+  }
+
+  /** The new answer's id; empty where the conversation has gone on without it. */
+  #askAgain(conversation: Conversation, answer: string): string {
+    const text = questionOf(conversation, answer);
+    return text && conversation.entries.at(-1)?.id === answer ? this.#ask(conversation, text) : '';
   }
 
   /** Shows a new, empty conversation; one that is empty already is kept. */
@@ -145,50 +221,9 @@ export class Intents {
     }
   }
 
-  /** Fetches the list of conversations anew, and the archive when it is open; keeps the old ones when that fails. */
-  async list(): Promise<void> {
-    await this.#wanted(async signal => {
-      const listing = await this.#transport.conversations(false, signal);
-      signal.throwIfAborted();
-      this.#store.dispatch({ do: 'listed', listing });
-      if (this.#store.chat.archive.summaries) {
-        await this.#unpack(signal);
-      }
-    });
-  }
-
-  /** Opens the archive of the list, or closes it. */
-  async archive(open: boolean): Promise<void> {
-    if (open) {
-      await this.#wanted(signal => this.#unpack(signal));
-    } else {
-      this.#store.dispatch({ do: 'archive', summaries: null });
-    }
-  }
-
-  /** Renames a conversation; the new name stands at once and is taken back when the server refuses it. */
-  async rename(id: string, before: string, title: string): Promise<void> {
-    this.#store.dispatch({ do: 'renamed', id, title });
-    if (!(await this.#wanted(signal => this.#transport.change(id, { title }, signal)))) {
-      this.#store.dispatch({ do: 'renamed', id, title: before });
-    }
-  }
-
-  async pin(id: string, pinned: boolean): Promise<void> {
-    if (await this.#wanted(signal => this.#transport.change(id, { pinned }, signal))) {
-      await this.list();
-    }
-  }
-
-  async save(id: string, format: Format): Promise<void> {
-    await this.#wanted(async signal => {
-      this.#host.save(await this.#transport.exported(id, format, signal));
-    });
-  }
-
   /** Deletes a conversation for good; its running answer ends with it. */
   async remove(id: string): Promise<void> {
-    const deleted = await this.#wanted(signal => this.#transport.remove(id, signal));
+    const deleted = await this.shelf.wanted(signal => this.#transport.remove(id, signal));
     if (!deleted) {
       return;
     }
@@ -199,7 +234,7 @@ export class Intents {
       this.#show(this.#id(), '', '');
     }
     this.#store.dispatch({ do: 'removed', id });
-    await this.list();
+    await this.shelf.list();
   }
 
   /** The user is back: what another tab has done to the shown conversation is shown here too. */
@@ -209,7 +244,7 @@ export class Intents {
     }
     this.#returning = true;
     try {
-      await this.list();
+      await this.shelf.list();
       await this.#catchUp(shown(this.#store.chat));
     } finally {
       this.#returning = false;
@@ -233,36 +268,18 @@ export class Intents {
       }
       this.#known.set(id, stored.updated);
     } catch (error) {
-      this.#expected(error);
+      expected(error, this.#signal);
     }
   }
 
-  async #unpack(signal: AbortSignal): Promise<void> {
-    const { conversations } = await this.#transport.conversations(true, signal);
-    signal.throwIfAborted();
-    this.#store.dispatch({ do: 'archive', summaries: conversations });
-  }
-
-  /** Does something the list wants; whether it was done. What went wrong is said in the list. */
-  async #wanted(act: (signal: AbortSignal) => Promise<void>): Promise<boolean> {
-    try {
-      await act(this.#signal);
-      return true;
-    } catch (error) {
-      this.#expected(error);
-      if (!this.#signal.aborted) {
-        this.#store.dispatch({ do: 'complain', failure: this.#failure(error) });
-      }
-      return false;
-    }
-  }
-
-  #send({ key, id }: Conversation, question: Question): void {
+  #send({ key, id }: Conversation, question: Question): string {
     const answer = this.#id();
+    this.#waits.get(key)?.abort();
     this.#store.dispatch({ do: 'ask', key, id: this.#id(), text: question.question, answer });
     this.#open.set(answer, question);
     this.#host.rememberQuestion(id ? null : question);
     void this.#listen(key, answer, { question });
+    return answer;
   }
 
   /** Its run is known now, or there will be none: it is never sent again. */
@@ -306,7 +323,7 @@ export class Intents {
   }
 
   #unloadable(key: string, error: unknown): void {
-    this.#expected(error);
+    expected(error, this.#signal);
     if (error instanceof Refused && error.status === 404) {
       const id = this.#store.chat.conversations[key]?.id;
       if (this.#store.chat.shown === key) {
@@ -316,7 +333,7 @@ export class Intents {
         this.#store.dispatch({ do: 'removed', id });
       }
     } else if (!this.#signal.aborted) {
-      this.#store.dispatch({ do: 'unloadable', key, failure: this.#failure(error) });
+      this.#store.dispatch({ do: 'unloadable', key, failure: failureOf(error, this.#host) });
     }
   }
 
@@ -350,20 +367,42 @@ export class Intents {
         this.#hear(key, answer, heard);
       }
       if (!signal.aborted) {
-        void this.list();
+        void this.#patient(key, answer);
+        void this.shelf.list();
       }
     } catch (error) {
       if (!signal.aborted) {
-        this.#leave(key, reader);
+        this.#release(key, reader);
         await this.#fail(key, answer, error);
       }
     } finally {
-      this.#leave(key, reader);
+      this.#release(key, reader);
+    }
+  }
+
+  /** Where a gateway wants to be asked less often, the question is asked again when it says, once. */
+  async #patient(key: string, id: string): Promise<void> {
+    const answer = this.#store.chat.conversations[key]?.entries.find(each => each.id === id);
+    const seconds = answer?.role === 'assistant' ? patience(answer) : null;
+    if (seconds === null || this.#again.has(id)) {
+      return;
+    }
+    const wait = new AbortController();
+    this.#waits.set(key, wait);
+    this.#store.dispatch({ do: 'wait', key, answer: id, until: Date.now() + seconds * 1_000 });
+    const over = await passed(seconds, AbortSignal.any([wait.signal, this.#signal]));
+    if (this.#waits.get(key) === wait) {
+      this.#waits.delete(key);
+    }
+    this.#store.dispatch({ do: 'wait', key, answer: id, until: null });
+    const conversation = this.#store.chat.conversations[key];
+    if (over && conversation) {
+      this.#again.add(this.#askAgain(conversation, id));
     }
   }
 
   /** Gives up a reader's place, unless it is somebody else's by now. */
-  #leave(key: string, reader: Reader): void {
+  #release(key: string, reader: Reader): void {
     if (this.#readers.get(key) === reader) {
       this.#readers.delete(key);
     }
@@ -393,7 +432,7 @@ export class Intents {
     try {
       await this.#transport.stop(answer.run_id, this.#signal);
     } catch (error) {
-      this.#expected(error);
+      expected(error, this.#signal);
       if (this.#running(key, answer.id)?.wire === 'open') {
         this.#store.dispatch({ do: 'stopping', key, answer: answer.id, stopping: false });
       }
@@ -411,7 +450,7 @@ export class Intents {
         await this.#transport.stop(run_id, this.#signal);
       }
     } catch (error) {
-      this.#expected(error);
+      expected(error, this.#signal);
     }
   }
 
@@ -421,6 +460,7 @@ export class Intents {
     if (error instanceof Refused && error.failure.code === 'conversation_busy' && conversation?.id) {
       this.#settle(answer);
       this.#store.dispatch({ do: 'withdraw', key, answer });
+      this.#store.dispatch({ do: 'complain', failure: error.failure });
       await this.#load(key, conversation.id);
     } else if (error instanceof Refused && error.status === 404 && state?.run_id && conversation?.id) {
       await this.#load(key, conversation.id, state.run_id);
@@ -428,26 +468,7 @@ export class Intents {
       this.#settle(answer);
       this.#store.dispatch({ do: 'end', key, answer, reason: 'cancelled' });
     } else {
-      this.#store.dispatch({ do: 'fail', key, answer, failure: this.#failure(error) });
-    }
-  }
-
-  #failure(error: unknown): Failure {
-    if (error instanceof Refused) {
-      return error.failure;
-    }
-    const { trans } = this.#host;
-    return {
-      code: 'connection_lost',
-      text: trans.__('The Jupyter server cannot be reached.'),
-      hint: trans.__('Check that it still runs and that you are online.')
-    };
-  }
-
-  /** Lets through what a network does; anything else is our own mistake and must be seen. */
-  #expected(error: unknown): void {
-    if (!this.#signal.aborted && !(error instanceof Refused) && !(error instanceof Lost)) {
-      throw error;
+      this.#store.dispatch({ do: 'fail', key, answer, failure: failureOf(error, this.#host) });
     }
   }
 }

@@ -95,6 +95,12 @@ export function destination(catalogue: Catalogue): Destination | null {
   return { kind: loopback(host) ? 'local' : 'away', host: host || provider.label, model: shortName(id) };
 }
 
+/** The endpoint of a model, to be mended: its address as it is known, and the model as the endpoint names it. */
+export function endpointOf(catalogue: Catalogue | null, model: string): { base_url: string; model: string } {
+  const provider = catalogue?.providers.find(({ name }) => model.startsWith(`${name}/`));
+  return { base_url: provider?.base_url ?? '', model: provider ? shortName(model) : model };
+}
+
 function hostOf(url: string): string {
   try {
     return new URL(url).host;

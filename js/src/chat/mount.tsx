@@ -21,9 +21,9 @@ import { PanelContext } from './view/context';
 export interface Mounted {
   /** Puts the cursor where the question is written. */
   focus(): void;
-  /** Asks in the shown conversation, once it is loaded; while an answer is made there, it goes into the composer. */
+  /** Asks about the active cell in the shown conversation, once it is loaded; while an answer is made there, it goes into the composer. */
   ask(question: string): Promise<void>;
-  /** Lets the next question begin with these words. */
+  /** Lets the next question begin with these words, which name the active cell. */
   lead(words: string): void;
   /** The newest code block of the shown conversation that is complete; null without one. */
   lastCode(): Code | null;
@@ -120,11 +120,13 @@ export function mount(el: HTMLElement, { transport, host }: { transport: Transpo
     focus,
     ask: async question => {
       await loaded(store, lifetime.signal);
+      intents.takeCell();
       if (!lifetime.signal.aborted && !intents.ask(question)) {
         store.dispatch({ do: 'draft', text: question });
       }
     },
     lead: words => {
+      intents.takeCell();
       store.dispatch({ do: 'draft', text: words, lead: true });
     },
     lastCode: () => newestCode(shown(store.chat)),

@@ -40,6 +40,10 @@ export interface Failure {
   readonly code: string;
   readonly text: string;
   readonly hint: string;
+  /** Seconds after which asking again may help. */
+  readonly retry_after?: number;
+  /** The field of the request that is wrong. */
+  readonly field?: string;
 }
 
 export type Reason = 'stop' | 'length' | 'cancelled' | 'error' | 'limit' | 'interrupted';
@@ -182,11 +186,23 @@ export interface Trial {
   readonly models: readonly string[];
 }
 
-/** Settings to change; null goes back to the administrator's value. */
-export interface Changes {
-  readonly model?: string | null;
-  readonly base_url?: string | null;
-  readonly api_key?: string | null;
+export type SettingValue = string | number | readonly string[];
+
+/** Settings to change, by name; null goes back to the administrator's value. */
+export type Changes = Readonly<Partial<Record<string, SettingValue | null>>>;
+
+export type SettingSource = 'user' | 'administrator' | 'environment' | 'default';
+
+/** A setting as it is in force. Of a `secret` only whether there is one is known: `value` is empty. */
+export interface Setting {
+  readonly name: string;
+  readonly kind: 'text' | 'number' | 'list' | 'secret';
+  readonly value: SettingValue;
+  /** Whether there is a value at all. */
+  readonly set: boolean;
+  readonly source: SettingSource;
+  readonly locked: boolean;
+  readonly help: string;
 }
 
 /** The longest question, in characters (code points, as the server counts). */
@@ -263,7 +279,9 @@ export function failure(value: unknown): Failure {
   return {
     code: text(json['code']) || 'failed',
     text: text(json['text']) || text(json['message']),
-    hint: text(json['hint'])
+    hint: text(json['hint']),
+    ...(typeof json['retry_after'] === 'number' ? { retry_after: number(json['retry_after']) } : {}),
+    ...(text(json['field']) ? { field: text(json['field']) } : {})
   };
 }
 
@@ -435,9 +453,32 @@ export function trial(value: unknown): Trial {
   };
 }
 
-/** The settings that `GET settings` says an administrator has locked. */
-export function locked(value: unknown): string[] {
-  return list(object(value)['locked']).map(text);
+const SOURCES: readonly string[] = ['user', 'administrator', 'environment', 'default'] satisfies SettingSource[];
+
+function settingValue(value: unknown): Pick<Setting, 'kind' | 'value' | 'set'> {
+  if (typeof value === 'boolean') {
+    return { kind: 'secret', value: '', set: value };
+  }
+  if (Array.isArray(value)) {
+    return { kind: 'list', value: value.map(text), set: value.length > 0 };
+  }
+  return typeof value === 'number'
+    ? { kind: 'number', value, set: true }
+    : { kind: 'text', value: text(value), set: value !== '' };
+}
+
+/** The answer of `GET settings` and `PATCH settings`. */
+export function settings(value: unknown): Setting[] {
+  const json = object(value);
+  const [sources, help] = [object(json['sources']), object(json['help'])];
+  const locked = list(json['locked']);
+  return Object.entries(object(json['settings'])).map(([name, found]) => ({
+    name,
+    ...settingValue(found),
+    source: SOURCES.includes(text(sources[name])) ? (sources[name] as SettingSource) : 'default',
+    locked: locked.includes(name),
+    help: text(help[name])
+  }));
 }
 
 /** JSON text as a value; undefined when it is not JSON. */

@@ -1,20 +1,24 @@
 /**
  * The one place where state changes: actions in, painted once per animation frame.
  *
- * The law: listeners hear of a change at most once a frame, however many tokens came; the first change after a rest
- * is painted in the very next one, a flood in every third of a 60 Hz screen: it reads the same at a third of the work.
+ * The law: listeners hear of a change at most once a frame, however many tokens came. The first change after a rest is
+ * painted in the very next frame; in a flood a rest follows each painting, the longer the more that has cost, so that
+ * painting never takes more than a small share of the page's time, on a slow machine either.
  */
 
 import type { Action, Chat } from './conversation';
 import { reduce } from './conversation';
 
-/** Milliseconds after a painting before the next frame is asked for. */
-const REST_MS = 35;
+/** Milliseconds after a painting before the next frame is asked for: at least, at most, and for each it has taken. */
+const REST_MS = 50;
+const LONGEST_REST_MS = 120;
+const REST_PER_COST = 4;
 
 export class Store {
   #chat: Chat;
   #pending = false;
   #painted = -Infinity;
+  #rest = REST_MS;
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #listeners = new Set<() => void>();
 
@@ -49,7 +53,7 @@ export class Store {
   }
 
   #askForFrame(): void {
-    const rest = this.#painted + REST_MS - performance.now();
+    const rest = this.#painted + this.#rest - performance.now();
     if (rest > 0) {
       this.#timer = setTimeout(() => requestAnimationFrame(this.#paint), rest);
     } else {
@@ -63,5 +67,12 @@ export class Store {
     this.#listeners.forEach(listener => {
       listener();
     });
+    setTimeout(this.#measure);
+  };
+
+  /** Runs once the browser has laid out and painted what the listeners changed. */
+  readonly #measure = (): void => {
+    const cost = performance.now() - this.#painted;
+    this.#rest = Math.min(LONGEST_REST_MS, Math.max(REST_MS, REST_PER_COST * cost));
   };
 }

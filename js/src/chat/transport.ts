@@ -15,6 +15,7 @@ import type {
   Preview,
   Question,
   RunEvent,
+  Setting,
   StoredConversation,
   StoredMessage,
   Trial,
@@ -46,10 +47,10 @@ export interface Transport {
   lookForModels(signal: AbortSignal): Promise<Catalogue>;
   /** One small real call. */
   tryModel(tried: Tried, signal: AbortSignal): Promise<Trial>;
-  /** Names of the settings that are locked. */
-  locked(signal: AbortSignal): Promise<string[]>;
-  /** Changes settings: all of them or none. */
-  configure(changes: Changes, signal: AbortSignal): Promise<void>;
+  /** What the user may change of the server's settings. */
+  settings(signal: AbortSignal): Promise<readonly Setting[]>;
+  /** Changes settings, all of them or none; gives them as they are then. */
+  configure(changes: Changes, signal: AbortSignal): Promise<readonly Setting[]>;
 }
 
 /** The server understood and said no. */

@@ -10,6 +10,7 @@ import type { ICommandPalette } from '@jupyterlab/apputils';
 import { CommandRegistry } from '@lumino/commands';
 import type { Trans } from '../chat/host';
 import { NOTEBOOK_COMMANDS } from './notebook-commands';
+import type { Preferences } from './preferences';
 import type { Sidebar } from './sidebar';
 import { assistantIcon } from './sidebar';
 
@@ -24,14 +25,17 @@ interface Wiring {
   readonly trans: Trans;
   readonly palette: ICommandPalette | null;
   readonly shell: ILabShell | null;
+  readonly preferences: Preferences;
 }
 
-export function addCommands({ app, sidebar, trans, palette, shell }: Wiring): void {
+export function addCommands({ app, sidebar, trans, palette, shell, preferences }: Wiring): void {
   app.commands.addCommand(FOCUS, {
     label: trans.__('Ask the Assistant'),
     caption: trans.__('Open the assistant and write a question, or leave it again'),
     icon: assistantIcon,
     describedBy: { args: { type: 'object', properties: {} } },
+    isEnabled: () => preferences.enabled,
+    isVisible: () => preferences.enabled,
     execute: () => {
       if (sidebar.focused) {
         leave(app, shell);

@@ -2,25 +2,37 @@
 
 import { Clipboard } from '@jupyterlab/apputils';
 import type { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
+import type { ILatexTypesetter } from '@jupyterlab/rendermime';
 import type { CommandRegistry } from '@lumino/commands';
 import type { CellPlace, Host, Piece, Trans } from '../chat/host';
 import type { Exported, Question } from '../chat/protocol';
 import { parse, question } from '../chat/protocol';
+import { parts } from '../chat/subject';
 import type { Notebooks } from './notebook';
+import { Opening } from './opening';
+import type { Preferences } from './preferences';
+
+/** JupyterLab's settings editor. */
+const SETTINGS = 'settingeditor:open';
 
 export interface Lab {
   readonly commands: CommandRegistry;
   readonly notebooks: Notebooks;
   readonly cells: CellPlace;
   readonly languages: IEditorLanguageRegistry | null;
+  readonly typesetter: ILatexTypesetter | null;
+  readonly preferences: Preferences;
   readonly trans: Trans;
   /** Told apart from other servers on the same origin. */
   readonly baseUrl: string;
 }
 
-export function labHost({ commands, notebooks, cells, languages, trans, baseUrl }: Lab): Host {
+export function labHost(lab: Lab): Host {
+  const { commands, notebooks, cells, languages, typesetter, preferences, trans, baseUrl } = lab;
+  const opening = new Opening({ commands, notebooks, baseUrl });
   const place = `jupyter-assistant:${baseUrl}:conversation`;
   const sent = `jupyter-assistant:${baseUrl}:question`;
+  const left = `jupyter-assistant:${baseUrl}:left`;
   const draft = (id: string): string => `jupyter-assistant:${baseUrl}:draft:${id}`;
   return {
     trans,
@@ -32,11 +44,18 @@ export function labHost({ commands, notebooks, cells, languages, trans, baseUrl 
     failingCell: () => notebooks.failingCell(),
     notebook: () => notebooks.focus(),
     openCell: (path, cell_id) => {
-      void commands.execute('docmanager:open', { path }).then(() => notebooks.reveal(path, cell_id));
+      void opening.open(path, cell_id);
     },
     copy,
     save,
     highlight: (code, language) => highlight(languages, code, language),
+    ...(typesetter ? { typeset: el => Promise.resolve(typesetter.typeset(el)) } : {}),
+    announce: () => preferences.announce,
+    get preferences() {
+      return commands.hasCommand(SETTINGS)
+        ? () => void commands.execute(SETTINGS, { query: trans.__('Assistant') })
+        : undefined;
+    },
     recall: () => localStorage.getItem(place) ?? '',
     remember: id => {
       if (id) {
@@ -52,6 +71,10 @@ export function labHost({ commands, notebooks, cells, languages, trans, baseUrl 
       } else {
         sessionStorage.removeItem(sent);
       }
+    },
+    recallLeft: () => parts(parse(sessionStorage.getItem(left) ?? '')),
+    rememberLeft: out => {
+      sessionStorage.setItem(left, JSON.stringify(out));
     },
     recallDraft: id => sessionStorage.getItem(draft(id)) ?? '',
     rememberDraft: (id, text) => {

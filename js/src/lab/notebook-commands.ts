@@ -1,7 +1,8 @@
 /**
  * Commands that lead from the notebook to the assistant and from its answers back into the notebook.
  *
- * The law: a command that cannot do anything now is disabled, and what is about an error is seen only where one is.
+ * The law: a command that cannot do anything now is disabled, what is about an error is seen only where one is, and
+ * nothing is seen while the assistant is switched off.
  */
 
 import type { JupyterFrontEnd } from '@jupyterlab/application';
@@ -11,6 +12,7 @@ import type { CellPlace, Host } from '../chat/host';
 import type { Asking } from './asking';
 import type { About } from './errors';
 import type { Notebooks } from './notebook';
+import type { Preferences } from './preferences';
 import type { Sidebar } from './sidebar';
 import { assistantIcon } from './sidebar';
 
@@ -33,6 +35,7 @@ interface Wiring {
   readonly host: Host;
   readonly cells: CellPlace;
   readonly palette: ICommandPalette | null;
+  readonly preferences: Preferences;
 }
 
 export function addNotebookCommands(wiring: Wiring): void {
@@ -47,33 +50,36 @@ export function addNotebookCommands(wiring: Wiring): void {
   }
 }
 
-function addAsk({ app, asking, host: { trans } }: Wiring): void {
+function addAsk({ app, asking, preferences, host: { trans } }: Wiring): void {
   app.commands.addCommand(ASK, {
     label: trans.__('Ask about This Cell'),
     caption: trans.__('Begin a question about this cell'),
     icon: assistantIcon,
     describedBy: NOTHING,
-    isEnabled: () => asking.cell > 0,
+    isEnabled: () => preferences.enabled && asking.cell > 0,
+    isVisible: () => preferences.enabled,
     execute: () => asking.begin()
   });
 }
 
-function addError({ app, asking, notebooks }: Wiring, id: string, about: About, label: string): void {
+function addError({ app, asking, notebooks, preferences }: Wiring, id: string, about: About, label: string): void {
+  const possible = (): boolean => preferences.enabled && notebooks.activeFails();
   app.commands.addCommand(id, {
     label,
     icon: assistantIcon,
     describedBy: NOTHING,
-    isEnabled: () => notebooks.activeFails(),
-    isVisible: () => notebooks.activeFails(),
+    isEnabled: possible,
+    isVisible: possible,
     execute: () => asking.error(about)
   });
 }
 
-function addInsert({ app, sidebar, cells, host: { trans } }: Wiring): void {
+function addInsert({ app, sidebar, cells, preferences, host: { trans } }: Wiring): void {
   app.commands.addCommand(INSERT, {
     label: trans.__('Insert the Last Code Block of the Answer Below'),
     describedBy: NOTHING,
     isEnabled: () => sidebar.lastCode() !== null && cells.obstacle('insert') === '',
+    isVisible: () => preferences.enabled,
     execute: async () => {
       const code = sidebar.lastCode();
       const obstacle = code ? await cells.put('insert', code.text, code.language) : '';
@@ -84,11 +90,12 @@ function addInsert({ app, sidebar, cells, host: { trans } }: Wiring): void {
   });
 }
 
-function addCopy({ app, sidebar, host }: Wiring): void {
+function addCopy({ app, sidebar, preferences, host }: Wiring): void {
   app.commands.addCommand(COPY, {
     label: host.trans.__('Copy the Last Code Block of the Answer'),
     describedBy: NOTHING,
     isEnabled: () => sidebar.lastCode() !== null,
+    isVisible: () => preferences.enabled,
     execute: async () => {
       const code = sidebar.lastCode();
       if (code) {

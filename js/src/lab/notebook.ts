@@ -8,6 +8,7 @@
 import type { ICellModel } from '@jupyterlab/cells';
 import type { IOutput } from '@jupyterlab/nbformat';
 import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
+import { NotebookActions } from '@jupyterlab/notebook';
 import type { Subject } from '../chat/host';
 import type { NotebookFocus, UnsavedCell } from '../chat/protocol';
 import { Changes, isCode } from './changes';
@@ -82,20 +83,87 @@ export class Notebooks {
     };
   }
 
-  /** Brings a cell of an open notebook into view; the first one when it has no such cell. */
+  /** Whether a notebook is open in this window. */
+  has(path: string): boolean {
+    return this.#find(path) !== undefined;
+  }
+
+  /** Calls back with the path of each notebook of this window, once it can be seen. */
+  onOpen(listener: (path: string) => void): void {
+    const seen = (panel: NotebookPanel): void => {
+      void panel.revealed.then(() => {
+        listener(panel.context.localPath);
+      });
+    };
+    this.#tracker.forEach(seen);
+    this.#tracker.widgetAdded.connect((_, panel) => {
+      seen(panel);
+    });
+  }
+
+  /** Brings a cell of an open notebook into view and marks it for a moment; a cell that is not there changes nothing. */
   async reveal(path: string, handle: string): Promise<void> {
-    const panel = this.#tracker.find(each => each.context.localPath === path);
+    const panel = this.#find(path);
     if (!panel || !handle) {
       return;
     }
     await panel.revealed;
+    const { content } = panel;
     const id = this.#changes.get(panel)?.local(handle) ?? handle;
-    const index = panel.content.widgets.findIndex(cell => cell.model.id === id);
-    if (index >= 0) {
-      panel.content.activeCellIndex = index;
-      await panel.content.scrollToItem(index, 'center');
+    const index = content.widgets.findIndex(cell => cell.model.id === id);
+    const cell = content.widgets[index];
+    if (cell) {
+      if (cell.isHidden) {
+        NotebookActions.expandParent(cell, content);
+      }
+      content.deselectAll();
+      content.activeCellIndex = index;
+      await scrollTo(panel, index);
+      flash(cell.node);
     }
   }
+
+  #find(path: string): NotebookPanel | undefined {
+    return this.#tracker.find(panel => panel.context.localPath === path && panel.isAttached);
+  }
+}
+
+/** How often scrolling is tried, and milliseconds for each. */
+const TRIES = 80;
+const TRY_MS = 250;
+
+/**
+ * A long notebook puts its cells into the page one after the other and guesses how high they are, and its own scrolling
+ * may overtake ours: until the cell is there, or the user has gone on.
+ */
+async function scrollTo({ content }: NotebookPanel, index: number): Promise<void> {
+  const node = content.widgets[index]?.node;
+  const wanted = (): boolean => node !== undefined && content.activeCellIndex === index && !inSight(node, content.node);
+  for (let tries = 0; tries < TRIES && wanted(); tries++) {
+    const scrolled = content.scrollToItem(index, 'center').catch(() => undefined);
+    const pause = new Promise(resolve => setTimeout(resolve, TRY_MS));
+    await Promise.race([scrolled, pause]);
+    await new Promise(requestAnimationFrame);
+  }
+}
+
+/** Whether the beginning of a cell can be seen. */
+function inSight(node: HTMLElement, box: HTMLElement): boolean {
+  const [{ top, height }, outer] = [node.getBoundingClientRect(), box.getBoundingClientRect()];
+  return node.isConnected && height > 0 && top >= outer.top && top + Math.min(height, 40) <= outer.bottom;
+}
+
+/** Milliseconds for which a cell that was led to is marked; the style sheet fades it in this time. */
+const FLASH_MS = 1_600;
+const FLASH = 'jp-Assistant-flash';
+
+function flash(node: HTMLElement): void {
+  node.classList.remove(FLASH);
+  node.getBoundingClientRect(); // so that a second one begins anew
+  node.classList.add(FLASH);
+  setTimeout(() => {
+    node.classList.remove(FLASH);
+  }, FLASH_MS);
 }
 
 function cells(panel: NotebookPanel): readonly ICellModel[] {

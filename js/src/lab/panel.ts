@@ -1,6 +1,7 @@
 /** What is loaded when the sidebar is first seen: the chat, its style, and the way to the server. */
 
 import '../../style/index.css';
+import '../../style/transcript.css';
 import '../../style/models.css';
 import type { ServerConnection } from '@jupyterlab/services';
 import type { Host } from '../chat/host';

@@ -48,6 +48,14 @@ export class Sidebar extends Widget {
     return this.#panel?.lastCode() ?? null;
   }
 
+  /** Goes out of the shell with all it has loaded; no run is stopped, and added again it goes on where it was. */
+  leave(): void {
+    this.parent = null;
+    this.#panel?.dispose();
+    this.#panel = null;
+    this.#mounted = null;
+  }
+
   override dispose(): void {
     this.#panel?.dispose();
     super.dispose();
@@ -72,13 +80,15 @@ export class Sidebar extends Widget {
 
   /** The panel, loaded if need be; null when that failed, which is shown. */
   async ready(): Promise<Mounted | null> {
-    this.#mounted ??= this.#load().then(mount => mount(this.node));
+    const mounted = (this.#mounted ??= this.#load().then(mount => mount(this.node)));
     try {
-      this.#panel = await this.#mounted;
-      if (this.isDisposed) {
-        this.#panel.dispose();
+      const panel = await mounted;
+      if (this.isDisposed || this.#mounted !== mounted) {
+        panel.dispose();
+        return null;
       }
-      return this.#panel;
+      this.#panel = panel;
+      return panel;
     } catch (error) {
       this.#mounted = null;
       this.node.textContent = this.#failure;

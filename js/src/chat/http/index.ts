@@ -11,11 +11,11 @@ import {
   catalogue,
   fileName,
   listing,
-  locked,
   parse,
   preview,
   refusal,
   runEvent,
+  settings,
   storedConversation,
   trial
 } from '../protocol';
@@ -35,11 +35,14 @@ function posted(body: unknown, signal: AbortSignal, accept = 'application/json')
   return { method: 'POST', body: JSON.stringify(body), headers: { ...JSON_HEADERS, Accept: accept }, signal };
 }
 
+/** What our own server says it cannot do just now, rather than a proxy before it. */
+const UNAVAILABLE = ['store_unavailable', 'settings_unavailable', 'misconfigured'];
+
 async function refused(response: Response): Promise<Error> {
-  if (response.status >= 500) {
+  const { failure, run_id, snapshot } = refusal(parse(await response.text()));
+  if (response.status >= 500 && !UNAVAILABLE.includes(failure.code)) {
     return new Lost(`status ${response.status}`);
   }
-  const { failure, run_id, snapshot } = refusal(parse(await response.text()));
   const text = failure.text || `The server refused the request (status ${response.status}).`;
   const hint = failure.hint || (response.status === 403 ? 'Sign in again by reloading the page.' : '');
   return new Refused(response.status, { ...failure, text, hint }, run_id, snapshot);
@@ -157,9 +160,8 @@ export function httpTransport(fetch: Fetch, silence = SILENCE): Transport {
     models: async signal => catalogue(await json('models', asked(signal))),
     lookForModels: async signal => catalogue(await json('models/refresh', posted({}, signal))),
     tryModel: async (tried, signal) => trial(await json('models/test', posted(tried, signal))),
-    locked: async signal => locked(await json('settings', asked(signal))),
-    configure: async (changes, signal) => {
-      await json('settings', { ...posted(changes, signal), method: 'PATCH' });
-    }
+    settings: async signal => settings(await json('settings', asked(signal))),
+    configure: async (changes, signal) =>
+      settings(await json('settings', { ...posted(changes, signal), method: 'PATCH' }))
   };
 }

@@ -5,8 +5,9 @@
  * are those of one full pass, whatever was committed on the way.
  */
 
-import type { Links, Token } from 'marked';
-import { Lexer } from 'marked';
+import type { Links, MarkedOptions, MarkedToken, Token } from 'marked';
+import { Lexer, Tokenizer } from 'marked';
+import { maskMath, mathExtensions } from './math';
 
 /** One block. `settled` when no later text can change it. */
 export interface Block {
@@ -22,18 +23,42 @@ export interface Parsed {
   readonly tail: readonly Block[];
   /** How much of the text the committed blocks cover. */
   readonly covered: number;
+  /** Definitions in the committed blocks. */
   readonly links: Links;
+  /** Whether a definition was ever seen, even one that turned out to be another: then brackets are looked at again. */
+  readonly linked: boolean;
 }
 
-export const EMPTY: Parsed = { text: '', whole: false, committed: [], tail: [], covered: 0, links: {} };
+export const EMPTY: Parsed = { text: '', whole: false, committed: [], tail: [], covered: 0, links: {}, linked: false };
 
 /** Nesting and emphasis beyond this is not meant to be read: it is shown as it is written, which takes linear time. */
 const DEEPEST = 16;
 const MOST_DELIMITERS = 250;
 const LONGEST_INLINE = 100_000;
 const LONGEST_TAIL = 100_000;
+const LONGEST_HEADING = 4_000;
 
-const OPTIONS = { gfm: true, breaks: true, pedantic: false, async: false };
+/** A heading with a line under it is looked for in bounds: marked's own search goes through all that follows. */
+class BoundedTokenizer extends Tokenizer {
+  override lheading(src: string): ReturnType<Tokenizer['lheading']> {
+    return super.lheading(src.slice(0, LONGEST_HEADING));
+  }
+}
+
+const HOOKS = { emStrongMask: maskMath } as unknown as NonNullable<MarkedOptions['hooks']>;
+
+/** How answers are read; `whole` once no more text will come. */
+export function lexing(whole: boolean): MarkedOptions {
+  return {
+    gfm: true,
+    breaks: true,
+    pedantic: false,
+    async: false,
+    extensions: mathExtensions(whole),
+    hooks: HOOKS,
+    tokenizer: new BoundedTokenizer()
+  };
+}
 
 /** marked's lexer with bounds, so that no text takes more than linear time or a deep stack. */
 class BoundedLexer extends Lexer {
@@ -69,7 +94,7 @@ class BoundedLexer extends Lexer {
 }
 
 function tooDense(src: string): boolean {
-  return src.length > MOST_DELIMITERS && (src.match(/[*_~[`]/g)?.length ?? 0) > MOST_DELIMITERS;
+  return src.length > MOST_DELIMITERS && (src.match(/[*_~[`<$]/g)?.length ?? 0) > MOST_DELIMITERS;
 }
 
 function literal(src: string, tokens: Token[] = []): Token[] {
@@ -77,8 +102,8 @@ function literal(src: string, tokens: Token[] = []): Token[] {
   return tokens;
 }
 
-function lex(text: string, links: Links): { tokens: Token[]; links: Links } {
-  const lexer = new BoundedLexer(OPTIONS);
+function lex(text: string, links: Links, whole: boolean): { tokens: Token[]; links: Links } {
+  const lexer = new BoundedLexer(lexing(whole));
   Object.assign(lexer.tokens.links, links);
   try {
     const tokens = lexer.lex(text);
@@ -117,25 +142,35 @@ function grown(before: Parsed, text: string): Parsed {
     const token: Token = { type: 'text', raw: rest, text: rest, escaped: true };
     return { ...before, text, tail: [{ token, settled: false }] };
   }
-  const { tokens, links } = lex(rest, before.links);
+  const { tokens, links } = lex(rest, before.links, false);
   const open = firstOpen(tokens);
   const done = tokens.slice(0, open);
-  const fresh = kept(before.tail, done, true, true);
+  const linked = before.linked || Object.keys(links).length > 0;
+  const fresh = kept(before.tail, done, true, !linked);
   return {
     text,
     whole: false,
     committed: fresh.length ? [...before.committed, ...fresh] : before.committed,
-    tail: kept(before.tail.slice(fresh.length), tokens.slice(open), false, true),
+    tail: kept(before.tail.slice(fresh.length), tokens.slice(open), false, !linked),
     covered: before.covered + done.reduce((length, token) => length + token.raw.length, 0),
-    links: done.length ? links : before.links
+    links: defined(before.links, done),
+    linked
   };
 }
 
+/** The first definition of a name holds. */
+function defined(before: Links, tokens: readonly Token[]): Links {
+  const fresh = (tokens as MarkedToken[]).flatMap(token =>
+    token.type === 'def' ? [[token.tag, { href: token.href, title: token.title }] as const] : []
+  );
+  return fresh.length ? { ...Object.fromEntries(fresh.toReversed()), ...before } : before;
+}
+
 function complete(before: Parsed, text: string): Parsed {
-  const { tokens, links } = lex(text, {});
-  const sameLinks = Object.keys(links).length === 0;
-  const committed = kept([...before.committed, ...before.tail], tokens, true, sameLinks);
-  return { text, whole: true, committed, tail: [], covered: text.length, links };
+  const { tokens, links } = lex(text, {}, true);
+  const linked = before.linked || Object.keys(links).length > 0;
+  const committed = kept([...before.committed, ...before.tail], tokens, true, !linked);
+  return { text, whole: true, committed, tail: [], covered: text.length, links, linked };
 }
 
 /** What to look at: LF line ends; a CR at the very end may be half of a line end and waits. */

@@ -4,11 +4,12 @@ import type { ComponentChildren, VNode } from 'preact';
 import { Component } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Answer, Remedy } from '../conversation';
-import { questionOf, remedy, shown } from '../conversation';
-import type { Trans } from '../host';
+import { questionOf, shown } from '../conversation';
 import { Markdown } from './markdown';
 import type { Given, Source } from '../protocol';
+import { remedy } from '../remedies';
 import { usePanel } from './context';
+import { ErrorCard, RemedyButton } from './failure';
 import { CopyIcon, DoneIcon, EditIcon, RetryIcon } from './icons';
 import { ending, givenSummary, progress, thoughtSummary, usageSummary } from './summary';
 
@@ -112,7 +113,7 @@ function Sources({ sources }: { sources: readonly Source[] }): VNode {
 function End({ answer, last }: { answer: Answer; last: boolean }): VNode {
   const { trans } = usePanel().host;
   if (answer.failure) {
-    return <ErrorCard answer={answer} last={last} />;
+    return <ErrorCard answer={answer} failure={answer.failure} last={last} />;
   }
   const how = ending(answer, trans);
   const usage = answer.usage ? usageSummary(answer.usage, trans) : '';
@@ -136,7 +137,8 @@ function Actions({ answer, last }: { answer: Answer; last: boolean }): VNode {
     intents.remedy(answer, kind);
     focus();
   };
-  const asked = last && questionOf(shown(store.chat), answer.id) !== '';
+  // An answer that did not end well offers its remedy, and nothing beside it.
+  const asked = last && remedy(answer) === null && questionOf(shown(store.chat), answer.id) !== '';
   return (
     <span class="jp-Assistant-acts">
       {answer.text ? <CopyAnswer text={answer.text} /> : null}
@@ -189,70 +191,6 @@ function Act({ icon: Icon, label, act }: { icon: () => VNode; label: string; act
   return (
     <button type="button" class="jp-Assistant-plain" aria-label={label} title={label} onClick={act}>
       <Icon />
-    </button>
-  );
-}
-
-function ErrorCard({ answer, last }: { answer: Answer; last: boolean }): VNode {
-  return (
-    <div class="jp-Assistant-error">
-      <p>{answer.failure?.text}</p>
-      {answer.failure?.hint ? <p class="jp-Assistant-hint">{answer.failure.hint}</p> : null}
-      {last && needsModel(answer) ? <ConnectButton /> : null}
-      {last ? <RemedyButton answer={answer} /> : null}
-    </div>
-  );
-}
-
-/** Whether asking again helps only once another model, or another key, is there. */
-function needsModel({ failure }: Answer): boolean {
-  return failure?.code === 'no_model' || failure?.code === 'key_rejected';
-}
-
-function ConnectButton(): VNode {
-  const { connections, host } = usePanel();
-  return (
-    <button
-      type="button"
-      class="jp-Assistant-button"
-      onClick={() => {
-        connections.show('connect');
-      }}
-    >
-      {host.trans.__('Connect a model…')}
-    </button>
-  );
-}
-
-function remedyLabel(kind: Remedy, trans: Trans): string {
-  switch (kind) {
-    case 'continue':
-      return trans.__('Continue');
-    case 'edit':
-      return trans.__('Edit the question');
-    case 'reconnect':
-      return trans.__('Reconnect');
-    default:
-      return trans.__('Try again');
-  }
-}
-
-function RemedyButton({ answer }: { answer: Answer }): VNode | null {
-  const { intents, host, focus } = usePanel();
-  const kind = answer.state === 'running' ? null : remedy(answer);
-  if (!kind) {
-    return null;
-  }
-  return (
-    <button
-      type="button"
-      class="jp-Assistant-button"
-      onClick={() => {
-        intents.remedy(answer, kind);
-        focus();
-      }}
-    >
-      {remedyLabel(kind, host.trans)}
     </button>
   );
 }

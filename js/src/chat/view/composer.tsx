@@ -13,7 +13,7 @@ import { useChat, usePanel } from './context';
 import { EyeIcon, SendIcon, StopIcon } from './icons';
 import { ModelPicker } from './models';
 import { PreviewSheet } from './sheet';
-import { SubjectLine } from './subject';
+import { SubjectChips } from './subject';
 
 /** Characters as the server counts them: code points. */
 function characters(text: string): number {
@@ -60,7 +60,7 @@ export function Composer(): VNode {
   return (
     <div class="jp-Assistant-composer">
       <div class="jp-Assistant-composerHead">
-        <SubjectLine />
+        <SubjectChips />
         <button
           type="button"
           class="jp-Assistant-plain jp-Assistant-eye"

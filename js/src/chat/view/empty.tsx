@@ -5,19 +5,20 @@ import type { Subject, Trans } from '../host';
 import { connection } from '../models';
 import { ConnectCard } from './connect';
 import { useChat, usePanel } from './context';
-import { useSubject } from './subject';
+import { useAbout, useSubject } from './subject';
 
 export function EmptyState(): VNode {
   const { trans } = usePanel().host;
   const state = useChat(chat => (chat.catalogue ? connection(chat.catalogue) : null));
-  const subject = useSubject();
+  const subject = useAbout();
+  const left = useSubject() !== null && subject === null;
   return (
     <div class="jp-Assistant-empty">
       <h2>{subject ? trans.__('Ask about %1', subject.name) : trans.__('Ask the assistant')}</h2>
       <p>
-        {subject
-          ? trans.__('It reads the notebook as it is now: unsaved edits, outputs and errors.')
-          : trans.__('Open a notebook, and it answers from its cells, outputs and errors.')}
+        {subject ? trans.__('It reads the notebook as it is now: unsaved edits, outputs and errors.') : null}
+        {left ? trans.__('The notebook is left out: answers come without it.') : null}
+        {subject || left ? null : trans.__('Open a notebook, and it answers from its cells, outputs and errors.')}
       </p>
       {subject ? <Suggestions subject={subject} /> : null}
       {state === 'none' ? <ConnectCard /> : null}

@@ -5,17 +5,17 @@ import { useState } from 'preact/hooks';
 import { shown } from '../conversation';
 import { useChat, usePanel } from './context';
 import { History } from './history';
-import { ListIcon, NewIcon } from './icons';
+import { GearIcon, ListIcon, NewIcon } from './icons';
 
 export function Header(): VNode {
-  const { intents, host, focus } = usePanel();
+  const { intents, connections, host, focus } = usePanel();
   const { trans } = host;
   const [open, setOpen] = useState(false);
   const name = useChat(chat => shown(chat).title) || trans.__('New conversation');
   const news = useChat(chat => chat.unseen.length > 0);
   const toggle = (): void => {
     if (!open) {
-      void intents.list();
+      void intents.shelf.list();
     }
     setOpen(!open);
   };
@@ -34,6 +34,18 @@ export function Header(): VNode {
         <span class="jp-Assistant-cut">{name}</span>
         <ListIcon />
         {news ? <span class="jp-Assistant-dot" aria-hidden="true" /> : null}
+      </button>
+      <button
+        type="button"
+        class="jp-Assistant-plain jp-Assistant-gear"
+        aria-label={trans.__('Settings')}
+        title={trans.__('Settings')}
+        onClick={() => {
+          setOpen(false);
+          connections.show('settings');
+        }}
+      >
+        <GearIcon />
       </button>
       <button
         type="button"

@@ -99,7 +99,7 @@ function Archive({ count, open }: { count: number; open: boolean }): VNode | nul
       class="jp-Assistant-plain jp-Assistant-archive"
       aria-expanded={open}
       onClick={() => {
-        void intents.archive(!open);
+        void intents.shelf.archive(!open);
       }}
     >
       {open ? host.trans.__('Hide archived') : host.trans.__('Show %1 archived', count)}
@@ -206,13 +206,13 @@ function Actions({ item, title, turn, back }: ActionsProps): VNode {
       })}
       {action(item.pinned ? trans.__('Unpin') : trans.__('Pin'), () => {
         back();
-        void intents.pin(item.id, !item.pinned);
+        void intents.shelf.pin(item.id, !item.pinned);
       })}
       {action(trans.__('Save as Markdown'), () => {
-        void intents.save(item.id, 'md');
+        void intents.shelf.save(item.id, 'md');
       })}
       {action(trans.__('Save as JSON'), () => {
-        void intents.save(item.id, 'json');
+        void intents.shelf.save(item.id, 'json');
       })}
       {action(trans.__('Delete'), () => {
         turn('delete');
@@ -233,7 +233,7 @@ function RenameRow({ item, back }: { item: Item; back: () => void }): VNode {
     }
     over.current = true;
     if (title && title !== item.title) {
-      void intents.rename(item.id, item.title, title);
+      void intents.shelf.rename(item.id, item.title, title);
     }
     leave();
   };
@@ -273,7 +273,7 @@ interface DeleteProps {
 function DeleteRow({ item, title, back, revert, gone }: DeleteProps): VNode {
   const { intents, host } = usePanel();
   const { trans } = host;
-  const row = useRef<HTMLLIElement>(null);
+  const row = useRef<HTMLDivElement>(null);
   const keep = useRef<HTMLButtonElement>(null);
   useFocus(keep);
   const [touched, touch] = useState(0);
@@ -290,34 +290,36 @@ function DeleteRow({ item, title, back, revert, gone }: DeleteProps): VNode {
     };
   }, [touched]);
   return (
-    <li
-      ref={row}
-      class="jp-Assistant-row jp-mod-delete"
-      role="group"
-      aria-label={trans.__('Delete %1?', title)}
-      onKeyDown={event => {
-        touch(touched + 1);
-        if (event.key === 'Escape') {
-          event.stopPropagation();
-          back();
-        }
-      }}
-    >
-      <span class="jp-Assistant-cut">{title}</span>
-      <button
-        type="button"
-        class="jp-Assistant-button jp-mod-danger"
-        onClick={() => {
-          gone();
-          revert('row');
-          void intents.remove(item.id);
+    <li>
+      <div
+        ref={row}
+        class="jp-Assistant-row jp-mod-delete"
+        role="group"
+        aria-label={trans.__('Delete %1?', title)}
+        onKeyDown={event => {
+          touch(touched + 1);
+          if (event.key === 'Escape') {
+            event.stopPropagation();
+            back();
+          }
         }}
       >
-        {trans.__('Delete?')}
-      </button>
-      <button ref={keep} type="button" class="jp-Assistant-button" onClick={back}>
-        {trans.__('Keep')}
-      </button>
+        <span class="jp-Assistant-cut">{title}</span>
+        <button
+          type="button"
+          class="jp-Assistant-button jp-mod-danger"
+          onClick={() => {
+            gone();
+            revert('row');
+            void intents.remove(item.id);
+          }}
+        >
+          {trans.__('Delete?')}
+        </button>
+        <button ref={keep} type="button" class="jp-Assistant-button" onClick={back}>
+          {trans.__('Keep')}
+        </button>
+      </div>
     </li>
   );
 }

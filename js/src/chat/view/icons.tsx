@@ -36,6 +36,9 @@ export const EditIcon = icon('M3 13l.600-3L10.500 3l2.500 2.500-7 7z');
 export const NotebookIcon = icon('M4 2.5h8.5v11H4zM2.5 5H5M2.5 8H5M2.5 11H5');
 export const LockIcon = icon('M4.5 7.5h7v5.500h-7zM6 7.500V5.500a2 2 0 0 1 4 0v2');
 export const CloseIcon = icon('m4 4 8 8M12 4l-8 8');
+export const GearIcon = icon(
+  'M8 4a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM8 6.700a1.300 1.300 0 1 0 0 2.600 1.300 1.300 0 0 0 0-2.600zM8 1.800V4M8 12v2.200M1.800 8H4M12 8h2.200M3.600 3.600l1.600 1.600M10.800 10.800l1.600 1.600M3.600 12.400l1.600-1.600M10.800 5.200l1.600-1.600'
+);
 export const EyeIcon = icon(
   'M1.500 8S4 3.500 8 3.500 14.500 8 14.500 8 12 12.500 8 12.500 1.500 8 1.500 8zM8 6.300a1.700 1.700 0 1 0 0 3.400 1.700 1.700 0 0 0 0-3.400z'
 );

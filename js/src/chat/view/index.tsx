@@ -7,11 +7,13 @@ import { Composer } from './composer';
 import { ConnectSheet } from './connect';
 import { useChat, usePanel } from './context';
 import { Header } from './header';
+import { Notice } from './notice';
+import { SettingsSheet } from './settings';
 import { Transcript } from './transcript';
 
 export function View(): VNode {
   const { intents } = usePanel();
-  const connecting = useChat(chat => chat.dialog === 'connect');
+  const dialog = useChat(chat => chat.dialog);
   return (
     <div
       class="jp-Assistant-panel"
@@ -25,8 +27,10 @@ export function View(): VNode {
       <CellAims>
         <Transcript />
       </CellAims>
+      <Notice />
       <Composer />
-      {connecting ? <ConnectSheet /> : null}
+      {dialog === 'connect' ? <ConnectSheet /> : null}
+      {dialog === 'settings' ? <SettingsSheet /> : null}
       <Announcer />
     </div>
   );

@@ -65,7 +65,7 @@ interface PickerProps {
 }
 
 function Picker({ catalogue, button }: PickerProps): VNode {
-  const { connections, host, focus } = usePanel();
+  const { connections, intents, host, focus } = usePanel();
   const { trans } = host;
   const id = useId();
   const box = useRef<HTMLDivElement>(null);
@@ -87,6 +87,7 @@ function Picker({ catalogue, button }: PickerProps): VNode {
     const failed = await connections.choose(model);
     setFailure(failed);
     if (!failed) {
+      intents.mended();
       connections.show('none');
       focus();
     }
@@ -250,6 +251,7 @@ function useOpen(box: { current: HTMLElement | null }, button: { current: HTMLEl
   const { connections } = usePanel();
   useLayoutEffect(() => {
     const abort = new AbortController();
+    const before = document.activeElement;
     const outside = ({ target }: Event): void => {
       if (target instanceof Node && !box.current?.contains(target) && !button.current?.contains(target)) {
         connections.show('none');
@@ -259,7 +261,7 @@ function useOpen(box: { current: HTMLElement | null }, button: { current: HTMLEl
       if (event.key === 'Escape') {
         event.stopPropagation();
         connections.show('none');
-        button.current?.focus();
+        (before instanceof HTMLElement && before !== document.body ? before : button.current)?.focus();
       }
     };
     document.addEventListener('pointerdown', outside, { signal: abort.signal });

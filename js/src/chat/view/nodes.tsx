@@ -8,9 +8,11 @@
 import type { MarkedToken, Token, Tokens } from 'marked';
 import type { ComponentChildren, VNode } from 'preact';
 import { CodeBlock } from './code';
+import { Formula } from './formula';
 import { PictureIcon } from './icons';
 import { decoded } from '../markdown/entities';
-import { fenceClosed } from '../markdown/fence';
+import { fenceClosed, languageName } from '../markdown/fence';
+import type { MathToken } from '../markdown/math';
 import { destination, speaksForItself } from '../markdown/url';
 
 const ALIGN = { left: 'jp-mod-left', center: 'jp-mod-center', right: 'jp-mod-right' } as const;
@@ -24,8 +26,10 @@ export function nodes(tokens: readonly Token[] | undefined, settled: boolean): C
 
 /** The node of one token. `settled` when no later text can change it. */
 export function node(generic: Token, settled: boolean): ComponentChildren {
-  const token = generic as MarkedToken;
+  const token = generic as MarkedToken | MathToken;
   switch (token.type) {
+    case 'math':
+      return <Formula tex={token.tex} source={token.text} display={token.display} settled={settled} />;
     case 'paragraph':
       return <p>{nodes(token.tokens, settled)}</p>;
     case 'text':
@@ -83,6 +87,9 @@ function html(source: string): ComponentChildren {
 
 /** A fence that was cut off is shown like any other, but is not whole. */
 function code(token: Tokens.Code, settled: boolean): VNode {
+  if (languageName(token.lang ?? '') === 'math') {
+    return <Formula tex={token.text} source={token.text} display settled={settled} />;
+  }
   const whole = token.codeBlockStyle === 'indented' ? settled : fenceClosed(token.raw);
   return <CodeBlock code={token.text} language={token.lang ?? ''} closed={settled || whole} whole={whole} />;
 }

@@ -6,11 +6,10 @@
 
 import type { ComponentChildren, VNode } from 'preact';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
-import { unreachable } from '../connections';
+import { failureOf } from '../faults';
 import type { Trans } from '../host';
 import { destination } from '../models';
 import type { Failure, Preview, PreviewItem } from '../protocol';
-import { Refused } from '../transport';
 import { useChat, usePanel } from './context';
 import { CloseIcon } from './icons';
 
@@ -57,10 +56,12 @@ export function Sheet({ title, close, children }: SheetProps): VNode {
   );
 }
 
+/** What the keyboard reaches: what is folded away is not among it. */
 function focusable(box: HTMLElement | null): HTMLElement[] {
-  return Array.from(
-    box?.querySelectorAll<HTMLElement>('button:not(:disabled), input, select, summary, [tabindex="0"]') ?? []
+  const all = box?.querySelectorAll<HTMLElement>(
+    'button:not(:disabled), input:not(:disabled), select:not(:disabled), textarea:not(:disabled), summary, [tabindex="0"]'
   );
+  return Array.from(all ?? []).filter(each => !each.closest('details:not([open]) > :not(summary)'));
 }
 
 /** Tab goes round inside the sheet. */
@@ -77,7 +78,8 @@ function useKeptFocus(box: { current: HTMLElement | null }): void {
   const { focus } = usePanel();
   useLayoutEffect(() => {
     const before = document.activeElement;
-    focusable(box.current)[0]?.focus();
+    const first = box.current?.querySelector<HTMLElement>('[data-first]');
+    (first ?? focusable(box.current)[0])?.focus();
     return () => {
       if (before instanceof HTMLElement && before.isConnected && before !== document.body) {
         before.focus();
@@ -104,7 +106,7 @@ export function PreviewSheet({ text, close }: { text: string; close: () => void 
       },
       (error: unknown) => {
         if (here) {
-          setFailure(error instanceof Refused ? error.failure : unreachable(host));
+          setFailure(failureOf(error, host));
         }
       }
     );

@@ -89,12 +89,3 @@ export function ending(answer: Answer, trans: Trans): string {
       return '';
   }
 }
-
-/** What a screen reader hears when an answer has come to its end. */
-export function announcement(answer: Answer, trans: Trans): string {
-  if (answer.state === 'running') {
-    return answer.wire === 'open' ? trans.__('Generating…') : progress(answer, trans);
-  }
-  const words = answer.text.split(/\s+/).filter(Boolean).length;
-  return ending(answer, trans) || trans._n('Answer ready, %1 word', 'Answer ready, %1 words', words);
-}

@@ -1,27 +1,32 @@
 /**
- * The messages of the shown conversation, following the end while the reader is there.
+ * The messages of the shown conversation, with a button that leads back down to the newest.
  *
- * The law: who has scrolled up is left alone; a button leads back down.
+ * The law: what is far from view costs next to nothing, and can still be found and heard.
  */
 
-import type { VNode } from 'preact';
-import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { ComponentChildren, VNode } from 'preact';
+import { Component } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
 import type { Conversation, Entry } from '../conversation';
 import { shown } from '../conversation';
 import { AnswerView } from './answer';
 import { useChat, usePanel } from './context';
 import { EmptyState } from './empty';
+import { useFollowing } from './following';
 import { DownIcon } from './icons';
+import { useMessageKeys } from './keys';
+import { Sight, SightContext } from './near';
 
-/** Pixels from the bottom that still count as being there. */
-const TOLERANCE = 5;
-
-const atEnd = (box: HTMLElement): boolean => box.scrollHeight - box.scrollTop - box.clientHeight <= TOLERANCE;
+/** So many messages at the end are rendered at once: what is seen when a conversation is opened. */
+const AT_ONCE = 8;
 
 export function Transcript(): VNode {
-  const { trans } = usePanel().host;
+  const { host, focus } = usePanel();
+  const { trans } = host;
   const conversation = useChat(shown);
-  const { box, behind, toEnd, onScroll } = useFollowing(conversation);
+  const { box, growing, behind, toEnd, onScroll } = useFollowing(conversation);
+  const sight = useSight(box);
+  useMessageKeys(box, toEnd, focus);
   return (
     <div class="jp-Assistant-body">
       <section
@@ -33,7 +38,7 @@ export function Transcript(): VNode {
         tabIndex={0}
         onScroll={onScroll}
       >
-        <Content conversation={conversation} />
+        <Content conversation={conversation} growing={growing} sight={sight} />
       </section>
       {behind ? (
         <button
@@ -52,7 +57,25 @@ export function Transcript(): VNode {
   );
 }
 
-function Content({ conversation }: { conversation: Conversation }): VNode {
+/** For the messages of this transcript; null where the browser cannot tell what is near. */
+function useSight(box: { current: Element | null }): Sight | null {
+  const [sight] = useState(() => ('IntersectionObserver' in globalThis ? new Sight(box) : null));
+  useEffect(
+    () => () => {
+      sight?.end();
+    },
+    []
+  );
+  return sight;
+}
+
+interface ContentProps {
+  readonly conversation: Conversation;
+  readonly growing: (el: HTMLElement | null) => void;
+  readonly sight: Sight | null;
+}
+
+function Content({ conversation, growing, sight }: ContentProps): VNode {
   const { intents, host, focus } = usePanel();
   const { entries, failure, loading, id } = conversation;
   if (failure) {
@@ -77,74 +100,51 @@ function Content({ conversation }: { conversation: Conversation }): VNode {
     return loading ? <p class="jp-Assistant-line">{host.trans.__('Loading…')}</p> : <EmptyState />;
   }
   return (
-    <div class="jp-Assistant-column">
+    <div class="jp-Assistant-column" ref={growing}>
       {entries.map((entry, index) => (
-        <EntryView key={entry.id} entry={entry} number={index + 1} count={entries.length} />
+        <Message
+          key={entry.id}
+          entry={entry}
+          number={index + 1}
+          last={index === entries.length - 1}
+          sight={index < entries.length - AT_ONCE ? sight : null}
+        />
       ))}
     </div>
   );
 }
 
-function EntryView({ entry, number, count }: { entry: Entry; number: number; count: number }): VNode {
+interface MessageProps {
+  readonly entry: Entry;
+  readonly number: number;
+  readonly last: boolean;
+  readonly sight: Sight | null;
+}
+
+/** Rendered again only when it is another: a token touches one message of hundreds. */
+class Message extends Component<MessageProps> {
+  override shouldComponentUpdate(next: MessageProps): boolean {
+    const { entry, number, last, sight } = this.props;
+    return next.entry !== entry || next.number !== number || next.last !== last || next.sight !== sight;
+  }
+
+  override render({ entry, number, last, sight }: MessageProps): ComponentChildren {
+    return (
+      <SightContext.Provider value={sight}>
+        <EntryView entry={entry} number={number} last={last} />
+      </SightContext.Provider>
+    );
+  }
+}
+
+function EntryView({ entry, number, last }: Omit<MessageProps, 'sight'>): VNode {
   const { trans } = usePanel().host;
   if (entry.role === 'assistant') {
-    return <AnswerView answer={entry} label={trans.__('Assistant, message %1', number)} last={number === count} />;
+    return <AnswerView answer={entry} label={trans.__('Assistant, message %1', number)} last={last} />;
   }
   return (
     <article class="jp-Assistant-question" aria-label={trans.__('You, message %1', number)} tabIndex={-1}>
       {entry.text}
     </article>
   );
-}
-
-interface Following {
-  readonly box: { current: HTMLElement | null };
-  readonly behind: boolean;
-  readonly toEnd: () => void;
-  readonly onScroll: () => void;
-}
-
-/** Keeps the end in view while it is in view, and at once when a question is sent or a conversation shown. */
-function useFollowing(conversation: Conversation): Following {
-  const box = useRef<HTMLElement>(null);
-  const following = useRef(true);
-  const [behind, setBehind] = useState(false);
-  const { key, entries } = conversation;
-
-  const stay = (): void => {
-    if (box.current && following.current) {
-      box.current.scrollTop = box.current.scrollHeight;
-    }
-  };
-  const toEnd = (): void => {
-    following.current = true;
-    setBehind(false);
-    stay();
-  };
-  const onScroll = (): void => {
-    if (box.current) {
-      following.current = atEnd(box.current);
-      if (following.current) {
-        setBehind(false);
-      }
-    }
-  };
-
-  useLayoutEffect(toEnd, [key, entries.length]);
-  useLayoutEffect(() => {
-    stay();
-    if (!following.current) {
-      setBehind(true);
-    }
-  }, [entries]);
-  useEffect(() => {
-    const observer = new ResizeObserver(stay);
-    if (box.current) {
-      observer.observe(box.current);
-    }
-    return () => {
-      observer.disconnect();
-    };
-  }, []);
-  return { box, behind, toEnd, onScroll };
 }

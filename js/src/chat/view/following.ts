@@ -1,0 +1,89 @@
+/**
+ * The transcript's scrolling: it follows the end while the reader is there.
+ *
+ * The law: who has scrolled up is left alone. What grows is heard of after the browser has laid it out, so that
+ * nothing is ever laid out twice.
+ */
+
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
+import type { Conversation } from '../conversation';
+
+/** Pixels from the bottom that still count as being there. */
+const TOLERANCE = 5;
+
+const atEnd = (box: HTMLElement): boolean => box.scrollHeight - box.scrollTop - box.clientHeight <= TOLERANCE;
+
+export interface Following {
+  readonly box: { current: HTMLElement | null };
+  /** For the element that grows in the box. */
+  readonly growing: (el: HTMLElement | null) => void;
+  /** Something new is below what is seen. */
+  readonly behind: boolean;
+  readonly toEnd: () => void;
+  readonly onScroll: () => void;
+}
+
+/** Keeps the end in view while it is in view, and at once when a question is sent or a conversation shown. */
+export function useFollowing({ key, entries }: Conversation): Following {
+  const box = useRef<HTMLElement>(null);
+  const following = useRef(true);
+  const [behind, setBehind] = useState(false);
+
+  const stay = (): void => {
+    if (box.current && following.current) {
+      box.current.scrollTop = box.current.scrollHeight;
+    }
+  };
+  const toEnd = (): void => {
+    following.current = true;
+    setBehind(false);
+    stay();
+  };
+  const onScroll = (): void => {
+    if (box.current) {
+      following.current = atEnd(box.current);
+      if (following.current) {
+        setBehind(false);
+      }
+    }
+  };
+  const { growing } = useSizes(box, stay);
+  useLayoutEffect(toEnd, [key, entries.length]);
+  useLayoutEffect(() => {
+    if (!following.current) {
+      setBehind(true);
+    }
+  }, [entries]);
+  return { box, growing, behind, toEnd, onScroll };
+}
+
+/** Calls back when the box or what grows in it has another size. */
+function useSizes(box: { current: HTMLElement | null }, changed: () => void): Pick<Following, 'growing'> {
+  const call = useRef(changed);
+  const inside = useRef<HTMLElement | null>(null);
+  call.current = changed;
+  const [observer] = useState(
+    () =>
+      new ResizeObserver(() => {
+        call.current();
+      })
+  );
+  useEffect(() => {
+    if (box.current) {
+      observer.observe(box.current);
+    }
+    return () => {
+      observer.disconnect();
+    };
+  }, []);
+  const [growing] = useState(() => (el: HTMLElement | null) => {
+    if (inside.current) {
+      observer.unobserve(inside.current);
+    }
+    inside.current = el;
+    if (el) {
+      observer.observe(el);
+    }
+  });
+  return { growing };
+}

@@ -1,0 +1,130 @@
+"""What keeps the sidebar quick, in Chromium: code on demand, far messages as plain text, a composer by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.chromium.conftest import OpenSidebar
+from tests.chromium.sidebar import LOAD_MS, Sidebar
+from tests.gateway import Gateway, Reply, Request
+from tests.lab import Lab
+
+PAIRS = 40
+OURS = re.compile(r"/extensions/jupyter-assistant/static/")
+
+
+@pytest.fixture(scope="module")
+def long_conversation(lab: Lab) -> str:
+    """A conversation of ``PAIRS`` questions and their answers; its title."""
+    headers = {"Authorization": f"token {lab.token}"}
+    conversation: dict[str, str] = {}
+    with httpx.Client(base_url=lab.url, headers=headers, timeout=60, trust_env=False) as http:
+        for n in range(PAIRS):
+            body = {"question": f"Long question {n}", **conversation}
+            answer = http.post("assistant/chat", json=body).raise_for_status().json()
+            conversation = {"conversation_id": answer["conversation_id"]}
+    return "Long question 0"
+
+
+def open_conversation(sidebar: Sidebar, title: str) -> None:
+    """As a user does, from the list."""
+    sidebar.root.locator(".jp-Assistant-title").click()
+    sidebar.root.get_by_role("button", name=title).first.click()
+    expect(sidebar.root.get_by_role("article")).to_have_count(2 * PAIRS)
+
+
+def test_the_sidebars_code_is_fetched_when_it_is_first_shown(lab: Lab, browser: Browser) -> None:
+    window = browser.new_context()
+    page = window.new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if OURS.search(request.url) else None)
+    page.goto(lab.page("lab/tree/failing-sales.ipynb?reset"))
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=LOAD_MS)
+    page.wait_for_function("window.jupyterapp.commands.hasCommand('jupyter-assistant:focus')")
+    before = list(asked)
+    page.keyboard.press("Control+Shift+A")
+    page.get_by_role("textbox", name="Question").wait_for(timeout=LOAD_MS)
+    shown = [url for url in asked if url not in before]
+    window.close()
+    assert len(before) == 2, before
+    assert shown
+
+
+def test_of_a_long_conversation_only_what_is_near_is_rendered(sidebar: Sidebar, long_conversation: str) -> None:
+    open_conversation(sidebar, long_conversation)
+    log = sidebar.root.get_by_role("log")
+    expect(sidebar.answer.get_by_role("table")).to_be_visible()
+    plain = log.locator(".jp-Assistant-plainText")
+    far = plain.count()
+    assert far > PAIRS / 2
+    first = sidebar.root.get_by_role("article", name=re.compile("^Assistant")).first
+    expect(first).to_contain_text("## What `total` is")
+    log.evaluate("log => void (log.scrollTop = 0)")
+    expect(first.get_by_role("table")).to_be_visible()
+    expect(first.locator(".jp-Assistant-plainText")).to_have_count(0)
+    assert 0 < plain.count() < far
+
+
+def test_a_long_conversation_opens_at_its_end_and_what_is_far_from_there_is_found(
+    sidebar: Sidebar, long_conversation: str
+) -> None:
+    open_conversation(sidebar, long_conversation)
+    log = sidebar.root.get_by_role("log")
+    expect(sidebar.answer.get_by_role("heading", name="What total is")).to_be_visible()
+    from_end = "log => log.scrollHeight - log.clientHeight - log.scrollTop"
+    sidebar.page.wait_for_function(
+        f"({from_end})(document.querySelector('.jp-Assistant-transcript')) <= 5", timeout=LOAD_MS
+    )
+    question = sidebar.root.get_by_role("article", name="You, message 15", exact=True)
+    expect(question).not_to_be_in_viewport()
+    log.focus()
+    assert sidebar.page.evaluate("window.find('Long question 7', true, false, true)")
+    found = "getSelection().anchorNode.parentElement.closest('article')?.getAttribute('aria-label')"
+    assert sidebar.page.evaluate(found) == "You, message 15"
+
+
+def test_typing_leaves_a_long_conversation_alone(sidebar: Sidebar, long_conversation: str) -> None:
+    open_conversation(sidebar, long_conversation)
+    expect(sidebar.answer.get_by_role("table")).to_be_visible()
+    sidebar.page.evaluate(
+        """() => {
+          window.__changes = 0;
+          new MutationObserver(changes => (window.__changes += changes.length)).observe(
+            document.querySelector('.jp-Assistant-transcript'),
+            { subtree: true, childList: true, attributes: true, characterData: true }
+          );
+        }"""
+    )
+    sidebar.question.press_sequentially("A question, typed key by key")
+    expect(sidebar.question).to_have_value("A question, typed key by key")
+    assert sidebar.page.evaluate("window.__changes") == 0
+
+
+def test_the_end_stays_in_sight_while_an_answer_grows_and_is_set(open_sidebar: OpenSidebar, gateway: Gateway) -> None:
+    @gateway.play("growing")
+    async def _growing(reply: Reply, request: Request) -> None:
+        await reply.head()
+        for n in range(60):
+            await reply.delta(content=f"Paragraph {n} with $x_{n}$.\n\n```python\nx = {n}\n```\n\n")
+            await asyncio.sleep(0.005)
+        await reply.finish()
+
+    with open_sidebar() as sidebar:
+        headers = {"Authorization": f"token {sidebar.lab.token}"}
+        url = f"{sidebar.lab.url}assistant/settings"
+        httpx.patch(url, json={"model": "growing"}, headers=headers, trust_env=False).raise_for_status()
+        sidebar.ask("Grow")
+        answer = sidebar.finished()
+        expect(answer.locator("mjx-container")).to_have_count(60)
+        sidebar.page.wait_for_function(
+            """() => {
+              const log = document.querySelector('.jp-Assistant-transcript');
+              return log.scrollHeight - log.clientHeight - log.scrollTop <= 5;
+            }"""
+        )
+        expect(answer.get_by_text("Paragraph 59")).to_be_in_viewport()

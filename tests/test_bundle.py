@@ -1,0 +1,59 @@
+"""What the front-end weighs, compressed as a server sends it: the page's start, the sidebar, and all of it."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import jupyter_assistant
+
+LABEXTENSION = Path(jupyter_assistant.__file__).parent / "labextension"
+
+START_KB = 20
+"""What every page of JupyterLab loads, whether the assistant is used or not."""
+
+PANEL_KB = 60
+"""What the sidebar loads when it is first shown (DESIGN §14)."""
+
+ALL_KB = 200
+
+Chunks = dict[str, float]
+
+
+@pytest.fixture(scope="module")
+def chunks() -> Chunks:
+    """Every built script and its weight in kB, compressed."""
+    scripts = sorted((LABEXTENSION / "static").glob("*.js"))
+    assert scripts, "the front-end is not built: run make front-end"
+    return {script.name: len(gzip.compress(script.read_bytes(), 9)) / 1000 for script in scripts}
+
+
+@pytest.fixture(scope="module")
+def at_start(chunks: Chunks) -> Chunks:
+    """Of these the ones that activating the plugin loads."""
+    built = json.loads((LABEXTENSION / "package.json").read_text())["jupyterlab"]["_build"]
+    entry = Path(built["load"]).name
+    found = re.search(r'"\./extension":(.*?\)\))[,}]', (LABEXTENSION / built["load"]).read_text())
+    assert found is not None
+    numbers = re.findall(r"\.e\((\d+)\)", found[1])
+    assert numbers
+    return {name: weight for name, weight in chunks.items() if name == entry or name.split(".")[0] in numbers}
+
+
+def test_a_page_that_does_not_show_the_sidebar_loads_little(at_start: Chunks) -> None:
+    assert len(at_start) >= 2
+    assert sum(at_start.values()) <= START_KB, at_start
+
+
+def test_the_panels_own_code_keeps_within_its_budget(chunks: Chunks, at_start: Chunks) -> None:
+    panel = {name: weight for name, weight in chunks.items() if name not in at_start}
+    assert panel
+    assert sum(panel.values()) <= PANEL_KB, panel
+
+
+def test_all_scripts_together_keep_within_their_budget(chunks: Chunks) -> None:
+    assert sum(chunks.values()) <= ALL_KB, chunks
