@@ -62,6 +62,13 @@ def read_wheel(wheel: Path) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
+def link_or_copy(source: str, target: str) -> None:
+    try:
+        os.link(source, target, follow_symlinks=False)
+    except OSError:
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
 @pytest.fixture(scope="module")
 def no_node(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A PATH with a shell on it and nothing else."""
@@ -72,9 +79,13 @@ def no_node(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the sources that shares the installed npm packages, without a built front-end."""
+    """A copy of the sources with the installed npm packages, without a built front-end.
+
+    Files are linked, folders are not: a build that installs packages anew must not empty the developer's own folder.
+    """
     source = copy_sources(tmp_path_factory.mktemp("checkout") / "source")
-    (source / "js" / "node_modules").symlink_to(ROOT / "js" / "node_modules")
+    packages = ROOT / "js" / "node_modules"
+    shutil.copytree(packages, source / "js" / "node_modules", symlinks=True, copy_function=link_or_copy)
     return source
 
 
