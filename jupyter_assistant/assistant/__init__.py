@@ -18,6 +18,7 @@ from itertools import chain, repeat
 from typing import Any, Protocol
 
 from .. import context
+from ..context.workspace import FoundCell, is_foreign, names_beyond, summary
 from ..conversations import Conversations
 from ..errors import AssistantError, ConversationBusy, NotFound, StoreUnavailable
 from ..llm import Model, Models
@@ -32,6 +33,7 @@ from ..messages import (
     Question,
     Reason,
     RunStarted,
+    Sources,
     Status,
     Title,
     Usage,
@@ -39,7 +41,7 @@ from ..messages import (
 from ..notebooks import Notebooks
 from ..notebooks.cells import Snapshot, overlay
 from ..runs import AnyRun, Elsewhere, Encode, Entry, Finished, Run, Runs, end_state
-from . import kernel
+from . import kernel, workspace
 from .kernel import Kernels
 
 CHECKPOINT_SECONDS = 1.0
@@ -66,6 +68,7 @@ class Looked:
 
     notebook: Snapshot | None = None
     kernel: KernelView | None = None
+    found: tuple[FoundCell, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,9 +284,15 @@ class Assistant:
             run.emit(Title(accepted.title))
         if question.notebook is not None:
             run.emit(Status(f"Reading {question.notebook.path.rpartition('/')[2]}…"))
+        if _names_beyond(question):
+            run.emit(Status("Searching the workspace…"))
         looked = await accepted.reading
+        if looked.found:
+            run.emit(Status(summary(looked.found)))
         given = await self._given(question, looked, accepted.history, model.name)
         run.emit(given.context_event())
+        if looked.found:
+            run.emit(Sources(workspace.sources(looked.found)))
         if accepted.notice:  # now, so that no other status takes its place before the answer begins
             run.emit(Status(accepted.notice))
         return await self._stream(run, model, given.messages)
@@ -306,20 +315,35 @@ class Assistant:
         run.emit(failed)
 
     async def _look(self, question: Question) -> Looked:
-        """The notebook as it is now (its home, overlaid with what the front-end has not saved) and what its kernel
-        knows of the question.
+        """What the question is about: the notebook as it is now (its home, overlaid with what the front-end has not
+        saved), what its kernel knows, and where the question reaches beyond it, cells of others.
         """
+        if _names_beyond(question):
+            (notebook, view), found = await asyncio.gather(
+                self._open_one(question), self._others(question, asked_for=True)
+            )
+            return Looked(notebook, view, found)
+        notebook, view = await self._open_one(question)
+        if is_foreign(question.question, notebook):
+            return Looked(notebook, view, await self._others(question, asked_for=False))
+        return Looked(notebook, view)
+
+    async def _open_one(self, question: Question) -> tuple[Snapshot | None, KernelView | None]:
         focus = question.notebook
         if focus is None:
-            return Looked()
+            return None, None
         document = await self.notebooks.open(focus.path)
         if self.kernels is None:
-            return Looked(overlay(await document.read(), focus))
+            return overlay(await document.read(), focus), None
         asked = asyncio.ensure_future(kernel.view(self.kernels, document.path, question.question))
         try:
-            return Looked(overlay(await document.read(), focus), await asked)
+            return overlay(await document.read(), focus), await asked
         finally:
             asked.cancel()
+
+    async def _others(self, question: Question, *, asked_for: bool) -> tuple[FoundCell, ...]:
+        path = question.notebook.path if question.notebook else None
+        return await workspace.find(self.notebooks, question.question, besides=path, asked_for=asked_for)
 
     async def _given(self, question: Question, looked: Looked, history: list[Message], model: str) -> context.Given:
         """What the model is given; of a large notebook chosen in a thread, so that the loop goes on."""
@@ -328,6 +352,7 @@ class Assistant:
             question.question,
             snapshot=looked.notebook,
             kernel=looked.kernel,
+            found=looked.found,
             focus=question.notebook,
             history=history,
             budget=self.models.budget(model or None, self._settings.value("context_tokens")),
@@ -370,6 +395,10 @@ def _is_large(snapshot: Snapshot | None, focus: NotebookFocus | None, history: l
     chars = sum(len(cell.source) + sum(len(output.text) for output in cell.outputs) for cell in cells)
     chars += sum(len(message.text) for message in history) + (len(focus.selection) if focus else 0)
     return chars > LARGE_CHARS
+
+
+def _names_beyond(question: Question) -> bool:
+    return names_beyond(question.question, question.notebook.path if question.notebook else None)
 
 
 def _seen(reading: asyncio.Task[Looked]) -> None:

@@ -16,6 +16,7 @@ from .instructions import INSTRUCTIONS, NO_THINK, OWN
 from .kernel import kernel_items
 from .relevance import ranked
 from .rendering import cell_item, coverage, error_of, number, outline_item, selection_item
+from .workspace import FoundCell, found_items
 
 FLOOR_TOKENS = estimate_tokens(INSTRUCTIONS)
 """Tokens of the product's own instructions, which are always sent."""
@@ -87,12 +88,14 @@ def build(
     redact: Redact,
     think: bool = True,
     kernel: KernelView | None = None,
+    found: Sequence[FoundCell] = (),
 ) -> Given:
     """The messages for ``question`` in at most ``budget`` tokens.
 
     ``history`` is oldest first; what its messages were given as context then is not sent again. ``instructions`` are
     the user's own. ``redact`` takes the secrets out of a text and counts them. Without ``think`` the first line asks
-    the model to answer without reasoning. ``kernel`` is what the notebook's kernel knows of the question's names.
+    the model to answer without reasoning. ``kernel`` is what the notebook's kernel knows of the question's names,
+    ``found`` are cells of other notebooks, best first.
     """
     asked, asked_redacted = redact(encodable(question))
     room = budget - estimate_tokens(asked) - FLOOR_TOKENS
@@ -103,8 +106,10 @@ def build(
     room -= sum(_cost(message.text) for message in earlier)
     known = tuple(kernel_items(kernel, snapshot.path, redact, room // 4)) if snapshot and kernel else ()
     room -= sum(_cost(item.text) for item in known)
+    others = tuple(found_items(found, redact, room // 3 if snapshot else room))
+    room -= sum(_cost(item.text) for item in others)
     selection = _Selection(asked, snapshot, focus, redact, room) if snapshot else None
-    items = (*selection.taken(), *known) if selection else ()
+    items = (*(selection.taken() if selection else ()), *known, *others)
     dropped, unread = (selection.dropped(items), selection.unread()) if selection else ((), ())
     messages = (Message("system", system), *earlier, Message("user", asked, items))
     marks = (system_mark, *earlier_marks, Mark("question", "question", redacted=asked_redacted))

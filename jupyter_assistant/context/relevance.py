@@ -59,7 +59,8 @@ _STOP = frozenset(
 _ASKING = frozenset(
     re.findall(
         r"\w+",
-        "add change compare compared describe different does doing explain fix function good happen happened happens "
+        "add calculate calculated change compare compared compute computed define defined describe different does "
+        "doing explain fix function good happen happened happens "
         "here know like look make many meaning much need needs number please really set should something this use "
         "used variable which work works write wrong",
     )
@@ -107,9 +108,14 @@ def words(text: str) -> list[str]:
     return [word for name in _NAME.findall(text) for word in _words(name)]
 
 
-def _asked(question: str) -> list[str]:
-    telling = [name for name in _NAME.findall(question) if name.lower() not in _ASKING]
-    return [word for name in telling for word in _words(name)]
+def asked_words(question: str) -> list[str]:
+    """The stemmed words of a question that tell what it is about."""
+    return [word for name in asked_names(question) for word in _words(name)]
+
+
+def asked_names(question: str) -> list[str]:
+    """The words of a question that tell what it is about, as they are written."""
+    return [name for name in _NAME.findall(question) if name.lower() not in _ASKING and name.lower() not in _STOP]
 
 
 @lru_cache(_REMEMBERED)
@@ -139,7 +145,7 @@ def ranked(
     end, if there is none).
     """
     read_cells = [read(cell.source) for cell in cells]
-    query = {**dict.fromkeys(words(missing[:_OUTPUT_CHARS]), 0.5), **Counter(_asked(question))}
+    query = {**dict.fromkeys(words(missing[:_OUTPUT_CHARS]), 0.5), **Counter(asked_words(question))}
     scores = _bm25(read_cells, [_output_words(cell) for cell in cells], _heading_words(cells), query)
     _add_definers(scores, read_cells, frozenset(_NAME.findall(question)) | frozenset(_NAME.findall(missing)))
     _add_around_best(scores, cells, read_cells)

@@ -20,7 +20,7 @@ from .edits import Change, Edit, Json, NewCell
 from .filehome import FileHome
 from .files import Files
 from .listing import Listing
-from .search import Found, Search, index_file
+from .search import PATIENCE, Found, Search, index_file
 from .shelf import Shelf
 from .stock import Stock
 from .tree import Tree
@@ -56,6 +56,9 @@ class Home(Protocol):
     async def create(self, path: str, cells: Sequence[NewCell], metadata: Json) -> Document:
         """A new notebook at ``path``; raises ``NotebookError``."""
 
+    async def glance(self, path: str) -> Snapshot:
+        """The notebook's content, of which nothing is kept: for who reads them all; raises ``NotebookError``."""
+
     async def close(self) -> None:
         """Let go of all that is held."""
 
@@ -86,7 +89,7 @@ class Notebooks:
         def index() -> Path | None:
             return index_dir and index_file(index_dir, root_dir, contents_manager)
 
-        self._search = Search(self._seen, self._stored.open, file=index, log=log)
+        self._search = Search(self._seen, self._stored, file=index, log=log)
 
     async def open(self, path: str) -> Document:
         """The notebook at ``path``; raises ``PathRefused``, ``NotebookNotFound``, ``NotebookUnreadable``."""
@@ -105,9 +108,11 @@ class Notebooks:
         """The notebooks below the folder ``path`` by path; raises ``PathRefused``, ``NotebookNotFound``."""
         return await self._seen.list(path, pattern, limit, offset)
 
-    async def search(self, query: str, path: str = "", limit: int = 10) -> Found:
-        """The cells that answer ``query``, best first; raises as ``Search.find``."""
-        return await self._search.find(query, path, limit)
+    async def search(self, query: str, path: str = "", limit: int = 10, *, patience: float = PATIENCE) -> Found:
+        """The cells that answer ``query``, best first; waits at most ``patience`` seconds for the index to be brought
+        up to date. Raises as ``Search.find``.
+        """
+        return await self._search.find(query, path, limit, patience=patience)
 
     async def close(self) -> None:
         """Stop what is being read; no process, thread or file is left."""

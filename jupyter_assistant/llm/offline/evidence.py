@@ -99,6 +99,7 @@ class Evidence:
     total: int
     earlier: tuple[str, ...]
     kernel: Kernel = field(default_factory=lambda: Kernel())
+    elsewhere: tuple[GivenCell, ...] = ()
 
     @property
     def code_cells(self) -> list[GivenCell]:
@@ -130,13 +131,14 @@ def gathered(messages: Sequence[Message], cells: Sequence[GivenCell]) -> Evidenc
     counted = _CELL_COUNT.findall(outline.text.partition("\n")[0]) if outline else []
     return Evidence(
         question=last.text,
-        path=next((item.path for item in items if item.path), None),
+        path=next((item.path for item in items if item.path and item.kind != "source"), None),
         cells=tuple(sorted(cells, key=lambda cell: cell.content.index)),
         active=next((cell for cell in cells if cell.content.index == active_index), None),
         selection=next((item.cell for item in items if item.kind == "selection" and item.cell), None),
         total=int(counted[-1]) if counted else len(cells),
         earlier=tuple(message.text for message in messages if message.role == "user" and message is not last),
         kernel=_kernel(items),
+        elsewhere=tuple(given_cell(*content) for content in cells_of(last, "source")),
     )
 
 
@@ -155,12 +157,12 @@ def _kernel(items: Sequence[ContextItem]) -> Kernel:
     )
 
 
-def cells_of(message: Message) -> list[tuple[str | None, str, CellContent, bool]]:
-    """(id, path, content, truncated) of the cells a message was given."""
+def cells_of(message: Message, *kinds: str) -> list[tuple[str | None, str, CellContent, bool]]:
+    """(id, path, content, truncated) of the cells a message was given: the open notebook's, or those of ``kinds``."""
     return [
         (item.cell_id, item.path or "", item.cell, item.truncated)
         for item in message.context
-        if item.cell is not None and item.kind in ("cell", "error")
+        if item.cell is not None and item.kind in (kinds or ("cell", "error"))
     ]
 
 
@@ -184,9 +186,9 @@ Piece = str | Cited
 
 def sources(cited: Sequence[Cited]) -> tuple[Source, ...]:
     """Each cited cell once, in the order of the answer, twelve at most; the score falls with the rank."""
-    first: dict[int, Cited] = {}
+    first: dict[tuple[str, int], Cited] = {}
     for place in cited:
-        first.setdefault(place.cell.content.index, place)
+        first.setdefault((place.cell.path, place.cell.content.index), place)
     return tuple(_source(place, rank) for rank, place in enumerate(list(first.values())[:_MOST_SOURCES]))
 
 

@@ -80,6 +80,8 @@ _STOP = frozenset(
 def answer(evidence: Evidence) -> Iterator[Piece]:
     """The answer to the question, piece by piece."""
     question = evidence.question[:4000]
+    if evidence.elsewhere and not _CONNECTING.search(question):
+        return search.elsewhere(evidence)
     if evidence.path is None and not evidence.cells:
         return search.connecting() if _CONNECTING.search(question) else search.introduction()
     name = asked_name(evidence)

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from .evidence import Cited, Evidence, GivenCell, Piece
-from .markdown import block
+from .markdown import block, code, listing
 
 _PART = re.compile(r"[^\W_]+")
 
@@ -29,6 +29,20 @@ def search(words: Sequence[str], evidence: Evidence) -> Iterator[Piece]:
         yield Cited(one, line)
         yield f"{one.ref}, line {line}:\n\n"
         yield block(one.statement(line), one.language)
+
+
+def elsewhere(evidence: Evidence) -> Iterator[Piece]:
+    """The cells of other notebooks that came with the question, by notebook, in the order they were found."""
+    many = len({one.path for one in evidence.elsewhere})
+    yield f"These cells of {'other notebooks' if many > 1 else 'another notebook'} fit your question best by their "
+    yield "words:\n\n"
+    for one in evidence.elsewhere[:4]:
+        yield Cited(one)
+        yield f"{code(one.path)} {one.ref}:\n\n"
+        yield block(one.content.source, one.language)
+    if rest := evidence.elsewhere[4:]:
+        yield from map(Cited, rest)
+        yield f"Also {listing(f'{code(one.path)} {one.ref}' for one in rest)}.\n\n"
 
 
 def _ranked(words: Sequence[str], cells: Sequence[GivenCell]) -> list[tuple[GivenCell, int]]:
@@ -69,13 +83,16 @@ def abilities() -> Iterator[Piece]:
     yield "- outline the notebook: *What does this notebook do?*\n"
     yield "- describe a cell or a selection: *What does this cell do?*\n"
     yield "- describe a function of yours: *What does `load` do?*\n"
-    yield "- list names and what was not run: *Which variables are there?*\n\n"
+    yield "- tell what the kernel holds: *Which variables are there?*, *What columns does `orders` have?*\n"
+    yield "- show documentation: *How do I use `pd.merge`?*\n"
+    yield "- find cells of your other notebooks: *In which notebook do I plot sales?*\n\n"
 
 
 def connecting() -> Iterator[Piece]:
-    """How a language model is connected: the environment is the one way there is."""
-    yield "Any OpenAI-compatible endpoint will do: a provider's, or a server on this machine. Stop Jupyter, and start "
-    yield "it again with the endpoint in its environment, for a model in Ollama like this:\n\n"
+    """How a language model is connected: in the sidebar, or by the environment."""
+    yield "Open the model menu under the question: it finds local models, takes a key or the address of any "
+    yield "OpenAI-compatible endpoint, and tries it before anything is saved.\n\n"
+    yield "Or start Jupyter with the endpoint in its environment, for a model in Ollama like this:\n\n"
     yield "```sh\n"
     yield "export JUPYTER_ASSISTANT_BASE_URL=http://localhost:11434/v1\n"
     yield "export JUPYTER_ASSISTANT_MODEL=llama3.2\n"
@@ -86,5 +103,5 @@ def connecting() -> Iterator[Piece]:
 
 def introduction() -> Iterator[Piece]:
     """The answer when no notebook came with the question."""
-    yield "No notebook came with this question. Open one and ask again: I answer from its cells, and nothing else.\n\n"
+    yield "No notebook came with this question. Open one and ask again: I answer from its cells.\n\n"
     yield from abilities()

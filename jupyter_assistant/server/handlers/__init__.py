@@ -14,6 +14,7 @@ from .conversations import ConversationHandler, ConversationsHandler, ExportHand
 from .health import HealthHandler, OffHandler, UnknownHandler
 from .mcp import McpHandler
 from .models import ModelsHandler, ModelsRefreshHandler, ModelsTestHandler, SettingsHandler
+from .search import SearchHandler
 
 __all__ = ["ROUTES", "AssistantHandler", "Services", "off", "routes"]
 
@@ -30,6 +31,7 @@ ROUTES: tuple[tuple[str, type[AssistantHandler]], ...] = (
     (r"models/refresh", ModelsRefreshHandler),
     (r"models/test", ModelsTestHandler),
     (r"settings", SettingsHandler),
+    (r"search", SearchHandler),
     (r"health", HealthHandler),
     (r"mcp/?", McpHandler),
     (r".*", UnknownHandler),
