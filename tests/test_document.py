@@ -194,6 +194,28 @@ async def test_cells_are_inserted_where_asked_with_new_ids(home: Homed) -> None:
     ]
 
 
+async def test_a_cell_that_its_metadata_protects_is_not_touched(home: Homed) -> None:
+    kept, fixed = code("a", "1", printed("1\n"), count=1), markdown("b", "text")
+    kept["metadata"], fixed["metadata"] = {"deletable": False}, {"editable": False}
+    document = await home.put(notebook(kept, fixed))
+    before = (home.root / "a.ipynb").read_bytes()
+    refused: list[tuple[Edit, str]] = [
+        (Delete(("a",)), "deletable: false"),
+        (Replace("b", "other"), "editable: false"),
+        (Replace("b", "text", "raw"), "editable: false"),
+        (Substitute("b", "te", "le"), "editable: false"),
+    ]
+    for edit, why in refused:
+        with pytest.raises(EditRefused, match=why):
+            await document.apply([edit])
+    assert (home.root / "a.ipynb").read_bytes() == before
+    await document.apply([Replace("a", "2"), Move("b", before="a"), SetOutputs("a", (), 2)])
+    with pytest.raises(EditRefused, match="deletable: false"):  # also of what our own edits made
+        await document.apply([Delete(("a",))])
+    await document.apply([Delete(("b",))])
+    assert await sources(document) == [("a", "2")]
+
+
 async def test_cells_are_moved_and_deleted(home: Homed) -> None:
     document = await home.put(THREE)
     change = await document.apply([Move("c", before="a")])

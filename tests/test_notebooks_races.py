@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
 from nbformat.sign import NotebookNotary
+from tornado.web import HTTPError
 
 from jupyter_assistant.errors import NotebookBusy, StaleCell
 from jupyter_assistant.notebooks import Document, Notebooks
@@ -111,16 +112,28 @@ async def test_an_edit_waits_for_a_save_that_runs_and_then_sees_it(served: Serve
     known = {found.id: found.hash for found in (await document.read()).cells}
     model: Json = {"type": "notebook", "content": {}}
     served.manager.run_pre_save_hooks(model=model, path="a.ipynb")
+    aside = served.file.with_name(".~a.ipynb")
+    aside.write_bytes(served.file.read_bytes())
     with pytest.raises(NotebookBusy):
         await document.apply([Replace("x", "y")], {"x": known["x"]})
     edit = asyncio.create_task(document.apply([Replace("x", "y")], {"x": known["x"]}))
     done, _ = await asyncio.wait({edit}, timeout=0.1)
     assert not done
     served.file.write_text(json.dumps(two_megabytes({**cell("x"), "source": "theirs"})))
+    aside.unlink()
     served.manager.run_post_save_hooks(model=model, os_path=str(served.file))
     with pytest.raises(StaleCell) as refused:
         await edit
     assert refused.value.source == "theirs"
+
+
+async def test_a_save_that_failed_is_not_waited_for(served: Served) -> None:
+    document = await served.document(two_megabytes())
+    for content in ({"cells": 3}, {**two_megabytes(), "metadata": {"not": {1, 2}}}):
+        with pytest.raises(HTTPError):  # before the file is opened, and in the middle of writing it
+            await served.manager.save({"type": "notebook", "format": "json", "content": content}, "a.ipynb")
+        await edited(document, "ours")
+    assert served.sources() == ["1", "ours", "ours"]
 
 
 async def test_an_edit_never_takes_the_place_of_what_was_written_meanwhile(served: Served) -> None:
@@ -134,6 +147,26 @@ async def test_an_edit_never_takes_the_place_of_what_was_written_meanwhile(serve
         beside.replace(served.file)
         await asyncio.wait({edit})
         assert f"theirs {number}" in served.sources()
+
+
+async def test_half_a_save_is_never_taken_for_an_edit_that_went_wrong(served: Served) -> None:
+    """Another program writes the file in place, as Jupyter does, again and again between the steps of an edit."""
+    document = await served.document(two_megabytes())
+    content = json.dumps(two_megabytes(cell("theirs")), indent=1).encode()
+
+    def save(pause: float) -> None:
+        with served.file.open("wb", buffering=0) as file:
+            file.write(content[: len(content) // 2])
+            time.sleep(pause)
+            file.write(content[len(content) // 2 :])
+
+    for number in range(12):
+        edit = asyncio.create_task(edited(document, f"ours {number}"))
+        await asyncio.sleep(number % 10 * 0.005)
+        await asyncio.to_thread(save, 0.15)
+        await edit
+        assert served.sources() in (["1", "theirs"], ["1", "theirs", f"ours {number}"])
+    assert served.leftovers() == set()
 
 
 async def test_saves_of_other_notebooks_are_not_waited_for(served: Served) -> None:

@@ -32,7 +32,7 @@ from jupyter_assistant.errors import (
     SaveFailed,
     StaleCell,
 )
-from jupyter_assistant.notebooks import Document, Notebooks
+from jupyter_assistant.notebooks import Document, Notebooks, state
 from jupyter_assistant.notebooks.cells import digest
 from jupyter_assistant.notebooks.edits import Delete, Insert, NewCell, Replace, SetOutputs, Upgrade
 from jupyter_assistant.notebooks.files import SMALL
@@ -278,6 +278,60 @@ async def test_a_killed_server_leaves_the_old_notebook_or_the_new(
         assert set(found["cells"][1].pop("source")) <= {"n"}
         assert found["cells"][0] == content["cells"][0]
     assert not (served.root / ".~a.ipynb").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+async def test_a_server_killed_while_it_writes_in_place_leaves_a_copy_that_jupyter_brings_back(
+    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(state, "STALE", 0.0)
+    await served.put(LARGE_ONE)
+    (served.root / "other.ipynb").hardlink_to(served.root / "a.ipynb")
+    body = """
+        from jupyter_assistant.notebooks import saving
+        whole = saving.write
+        def half(descriptor, pieces):
+            if saving.contents(descriptor):
+                whole(descriptor, [saving.contents(descriptor)[:100_000]])
+                os.kill(os.getpid(), signal.SIGKILL)
+            whole(descriptor, pieces)
+        saving.write = half
+        await document.apply([Replace("b", "3")])
+    """
+    process = child(body, served.root, tmp_path)
+    await asyncio.to_thread(process.communicate)
+    assert process.returncode == -signal.SIGKILL
+    assert (served.root / ".~a.ipynb").exists()
+    long_ago = time.time() - 60
+    os.utime(served.root / "a.ipynb", (long_ago, long_ago))
+    with pytest.raises(NotebookUnreadable) as broken:
+        await (await served.notebooks.open("a.ipynb")).apply([Replace("b", "4")])
+    assert "brings back the copy" in broken.value.hint
+    await served.manager.get("a.ipynb")
+    assert json.loads((served.root / "a.ipynb").read_bytes()) == LARGE_ONE
+    await (await served.notebooks.open("a.ipynb")).apply([Replace("b", "4")])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limits")
+def test_what_finds_no_room_leaves_the_file_as_it_was(tmp_path: Path) -> None:
+    file = tmp_path / "a.ipynb"
+    file.write_bytes(b"old" * 100)
+    program = """
+        import os, resource, sys
+        from jupyter_assistant.notebooks.saving import overwrite
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, 1_000))
+        with open(sys.argv[1], "rb+") as file:
+            try:
+                overwrite(file.fileno(), b"new" * 1_000)
+            except OSError:
+                os.write(1, b"refused")
+            overwrite(file.fileno(), b"new" * int(sys.argv[2]))
+    """
+    for count in (99, 101):
+        file.write_bytes(b"old" * 100)
+        started = [sys.executable, "-c", textwrap.dedent(program), str(file), str(count)]
+        assert subprocess.run(started, stdout=subprocess.PIPE, check=True).stdout == b"refused"
+        assert file.read_bytes() == b"new" * count
 
 
 async def test_what_a_crash_left_is_removed_by_a_later_edit(served: Served) -> None:

@@ -21,7 +21,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 
 from jupyter_assistant.errors import InvalidInput, NotebookBusy, NotebookNotFound, PathRefused
 from jupyter_assistant.messages import CellError
-from jupyter_assistant.notebooks import Notebooks, tree
+from jupyter_assistant.notebooks import Notebooks, search, tree
 from jupyter_assistant.notebooks.cells import Cell, Output
 from jupyter_assistant.notebooks.listing import Sighting
 from jupyter_assistant.notebooks.search import Found, Place
@@ -268,6 +268,35 @@ async def test_a_cell_just_saved_is_found_at_once(tmp_path: Path) -> None:
             write(tmp_path, "a.ipynb", f"after{number} = 1")
             assert await paths(notebooks, f"after{number}") == ["a.ipynb"]
         assert await paths(notebooks, "before") == []
+
+
+async def test_what_is_written_without_touching_a_folder_is_found_a_little_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tree, "SETTLED", -60.0)  # at once
+    monkeypatch.setattr(search, "FRESH", 0.2)
+    file = write(tmp_path, "a.ipynb", "before = 1")
+    async with opened(tmp_path) as notebooks:
+        assert await paths(notebooks, "before") == ["a.ipynb"]
+        write(tmp_path, "a.ipynb", "after = 1")
+        while not await paths(notebooks, "after"):
+            pass
+        write(tmp_path, "new.ipynb", "after = 2")
+        file.unlink()
+        assert await paths(notebooks, "after") == ["new.ipynb"]
+
+
+async def test_indexing_takes_no_place_from_what_others_read(tmp_path: Path) -> None:
+    for number in range(20):
+        write(tmp_path, f"{number}.ipynb", "needle = 1")
+    async with opened(tmp_path) as notebooks:
+        document = await notebooks.open("0.ipynb")
+        while await document.read() is not (found := await document.read()):
+            pass  # the file is so new that nothing of it is kept
+        assert len(await whole(notebooks, "needle", limit=100)) == 20
+        assert await document.read() is found
+        files = notebooks._stored._files  # type: ignore[attr-defined]
+        assert list(files._kept._entries) == ["0.ipynb"]
 
 
 async def test_renamed_deleted_and_moved_notebooks_are_forgotten(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jupyter_assistant.errors import EditRefused
+from jupyter_assistant.notebooks.apart import taken_apart
 from jupyter_assistant.notebooks.cells import digest
 from jupyter_assistant.notebooks.edits import (
     ClearOutputs,
@@ -229,6 +230,35 @@ def test_a_plan_for_other_cells_is_not_carried_out() -> None:
 def test_what_is_no_notebook_is_told(data: bytes) -> None:
     with pytest.raises(NotANotebook):
         cells_of(data)
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_notebook_taken_apart_is_what_a_parser_makes_of_it(name: str) -> None:
+    rest, cells = taken_apart(ODD[name])
+    assert str({**rest, "cells": list(cells)}) == str(parsed(ODD[name]))  # as texts: NaN is not itself
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b'{"cells": [{} {}]}',
+        b'{"cells": [{},]}',
+        b'{"cells": [,{}]}',
+        b'{"cells": [{},,{}]}',
+        b'{"cells": [{}],}',
+        b'{"cells": [{}]',
+        b'{"cells": [{}]} {}',
+        b'{"cells": [{"a":}]}',
+        b'{"cells": [{"a": nul}]}',
+        b'{"cells": {"a": 1}}',
+        b'{"cells": "[]"}',
+        b'{"other": {"cells": []}}',
+        b"",
+    ],
+)
+def test_what_a_parser_would_not_take_is_not_taken_apart(data: bytes) -> None:
+    with pytest.raises(NotANotebook):
+        list(taken_apart(data)[1])
 
 
 JSON = st.recursive(

@@ -20,7 +20,7 @@ from tornado.web import HTTPError
 from jupyter_assistant.errors import InvalidInput, NotebookBusy, NotebookError, NotebookNotFound, PathRefused
 from jupyter_assistant.notebooks import Notebooks, shelf
 from jupyter_assistant.notebooks import tree as tree_module
-from jupyter_assistant.notebooks.listing import Listing, matcher
+from jupyter_assistant.notebooks.listing import Changes, Listing, matcher
 from jupyter_assistant.notebooks.shelf import Shelf
 from jupyter_assistant.notebooks.tree import Tree
 
@@ -243,6 +243,33 @@ async def test_a_file_written_in_place_shows_its_new_size_and_is_changed(
     (root / "a.ipynb").write_text("longer")
     assert (await tree.list()).entries[0].size == 6
     assert [seen.path for seen in (await tree.changes(known)).seen] == ["a.ipynb"]
+
+
+async def test_a_quick_look_sees_all_that_touches_a_folder(tree: Tree, root: Path, settle: Callable[[], None]) -> None:
+    made(root, "a/x.ipynb", "a/y.ipynb", "b/z.ipynb")
+    settle()
+    known = {seen.path: seen.stamp for seen in (await tree.changes({})).seen}
+    assert await tree.changes(known, quick=True) == Changes((), ())
+    made(root, "a/new.ipynb", "beside.tmp")
+    (root / "beside.tmp").replace(root / "a/x.ipynb")
+    (root / "a/y.ipynb").unlink()
+    for _ in range(2):
+        changes = await tree.changes(known, quick=True)
+        assert sorted(seen.path for seen in changes.seen) == ["a/new.ipynb", "a/x.ipynb"]
+        assert changes.gone == ("a/y.ipynb",)
+    settle()
+    known |= {seen.path: seen.stamp for seen in (await tree.changes(known, quick=True)).seen}
+    (root / "b/z.ipynb").write_text("longer")
+    seen = [seen.path for seen in (await tree.changes(known, quick=True)).seen]
+    assert seen == ([] if tree_module._BY_DESCRIPTOR else ["b/z.ipynb"])
+    assert [seen.path for seen in (await tree.changes(known)).seen] == ["b/z.ipynb"]
+
+
+async def test_a_quick_look_sees_what_is_not_known_at_all(tree: Tree, root: Path, settle: Callable[[], None]) -> None:
+    made(root, "a/x.ipynb", "a/y.ipynb")
+    settle()
+    await tree.changes({})
+    assert "a/y.ipynb" in [seen.path for seen in (await tree.changes({"a/x.ipynb": (1,)}, quick=True)).seen]
 
 
 async def test_a_file_that_turns_into_a_link_is_seen_as_one(

@@ -28,7 +28,10 @@ class Output:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One cell. ``index`` counts from 0; ``id`` is nbformat's, or the handle ``#<index>`` where a notebook has none."""
+    """One cell. ``index`` counts from 0; ``id`` is nbformat's, or the handle ``#<index>`` where a notebook has none.
+
+    ``editable`` and ``deletable`` are what its metadata says, which JupyterLab obeys.
+    """
 
     id: str
     index: int
@@ -37,6 +40,8 @@ class Cell:
     outputs: tuple[Output, ...] = ()
     execution_count: int | None = None
     unsaved: bool = False
+    editable: bool = True
+    deletable: bool = True
 
     @property
     def hash(self) -> str:
@@ -77,8 +82,9 @@ def snapshot(header: Header, cells: tuple[Cell, ...], *, path: str, revision: st
 
 def cell(record: CellRecord, index: int) -> Cell:
     """A record of ``nbformats`` as a cell, also one that went through JSON."""
-    name, kind, source, outputs, count = record
-    return Cell(name, index, kind, source, tuple(map(_output, outputs)), count)
+    name, kind, source, outputs, count, editable, deletable = record
+    told = tuple(map(_output, outputs))
+    return Cell(name, index, kind, source, told, count, editable=editable, deletable=deletable)
 
 
 def digested(outputs: Sequence[object]) -> tuple[Output, ...]:

@@ -115,10 +115,17 @@ class _Edit:
             self.files.written.clear()
             raise Unsettled(NotebookBusy(f"{self.path} changes while it is edited.")) from None
         except (NotANotebook, NotWritten):
+            await self._unmoved()
             self.files.log.exception("The edit of a notebook of %d bytes did not come out", self.state.size)
             raise SaveFailed(f"{self.path} could not be edited; it is as it was.") from None
         except OSError as error:
             raise failed(error, self.path) from None
+
+    async def _unmoved(self) -> None:
+        """Raise ``Unsettled`` where the file is not what it was: half of a save may have been read."""
+        sight = await self.files.in_thread(self.files.look, self.path)
+        if sight.saving or sight.state != self.state:
+            raise Unsettled(NotebookBusy(f"{self.path} changes while it is edited."))
 
     async def _by_process(self, draft: Draft, wire: dict[str, Any]) -> dict[str, Any]:
         files = self.files
@@ -200,7 +207,9 @@ class _Edit:
 
     def _committed(self, draft: Draft) -> State:
         with self.files.stock.between_saves(draft.place.real) as free:
-            return draft.commit(self.state, free)
+            state = draft.commit(self.state, free)
+        draft.place.settle()
+        return state
 
 
 def _parsed_twice(descriptor: int) -> tuple[Any, Any]:

@@ -149,6 +149,10 @@ class Contents:
                 raise SaveFailed(f"The storage refused to make {named} ({refused.status}).") from None
         return document
 
+    async def glance(self, path: str) -> Snapshot:
+        """The notebook's content; raises as ``open`` and ``ContentsDocument.read``."""
+        return await (await self.open(path)).read()
+
     async def close(self) -> None:
         """Nothing is held."""
 

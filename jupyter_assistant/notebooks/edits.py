@@ -347,6 +347,8 @@ class _Draft:
             at += 1
 
     def _write(self, line: _Line, source: str, cell_type: str | None = None) -> None:
+        if line.old is not None and not line.old.editable:
+            raise _locked(line.placed.id, "editable", "edited")
         if cell_type is not None and cell_type != line.cell_type:
             self._retype(line, cell_type)
         _refuse_halves(source)
@@ -395,6 +397,8 @@ class _Draft:
     def _delete(self, edit: Delete) -> None:
         for name in dict.fromkeys(edit.cell_ids):
             line = self._own(name)
+            if line.old is not None and not line.old.deletable:
+                raise _locked(name, "deletable", "deleted")
             self.lines.remove(line)
             self.named[name] = None
             if line.old is not None:
@@ -445,6 +449,13 @@ class _Draft:
         while (name := self.new_id()) in taken:
             pass
         return name
+
+
+def _locked(cell_id: str, key: str, done: str) -> EditRefused:
+    return EditRefused(
+        f"Cell {cell_id} must not be {done}: its metadata says so ({key}: false).",
+        "Leave it as it is, or ask the user, who can allow it in JupyterLab's property inspector.",
+    )
 
 
 def _refuse_kind(cell_type: str) -> None:

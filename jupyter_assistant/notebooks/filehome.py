@@ -60,6 +60,10 @@ class FileHome:
         await finished(self._created(named, data))
         return FileDocument(named, self._files)
 
+    async def glance(self, path: str) -> Snapshot:
+        """The notebook's content, which takes no place from what others read; raises as ``open`` and ``read``."""
+        return await self._files.read(await self._files.named(path), keep=False)
+
     async def close(self) -> None:
         """No process, thread, file or hook is left."""
         await self._files.close()

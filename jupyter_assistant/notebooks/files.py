@@ -27,7 +27,7 @@ from .process import ProcessEnded, outputs_in_process, read_in_process
 from .rewriting import contents
 from .scan import shortened
 from .shared import Kept, Shared
-from .state import JUST_NOW, Sight, State, Unsettled, is_saving, same
+from .state import JUST_NOW, Sight, State, Unsettled, has_copy, is_saving, same
 from .stock import Stock
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class Files:
         """Of what our own edits made: the signature, and whether it had no outputs."""
         self._allow_hidden = allow_hidden
         self._kept: Kept[Snapshot] = Kept(KEPT_BYTES)
-        self._shared: Shared[Snapshot] = Shared()
+        self._shared: Shared[tuple[Snapshot, int | None]] = Shared()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="assistant-notebooks")
         self.processes = asyncio.Semaphore(PROCESSES)
         self._closed = False
@@ -66,14 +66,17 @@ class Files:
     async def named(self, path: str) -> str:
         """``path`` relative to the root; raises ``PathRefused``, ``NotebookNotFound``, ``NotebookUnreadable``."""
         named = relative(path, self.root)
-        await self.in_thread(self._look, named)
+        await self.in_thread(self.look, named)
         return named
 
-    async def read(self, path: str) -> Snapshot:
-        """The notebook at ``path``, a path of ``named``; waits while it is being saved."""
+    async def read(self, path: str, *, keep: bool = True) -> Snapshot:
+        """The notebook at ``path``, a path of ``named``; waits while it is being saved.
+
+        ``keep``: its digest is kept for the next who reads it, in the place of others.
+        """
 
         async def attempt(patient: bool) -> Snapshot:
-            return (await self.seen(path, patient))[1]
+            return (await self.seen(path, patient, keep=keep))[1]
 
         return await patiently(attempt)
 
@@ -81,7 +84,7 @@ class Files:
         """The outputs of these cells, whole up to ``payloads.MAX_PAYLOAD``; waits while the notebook is being saved."""
 
         async def attempt(patient: bool) -> dict[str, tuple[Json, ...]]:
-            sight = await self.in_thread(self._look, path)
+            sight = await self.in_thread(self.look, path)
             if sight.saving and patient:
                 raise Unsettled(NotebookBusy(f"{path} is being saved."))
             found = await self.judged(path, sight, self._outputs(path, sight.state, list(cell_ids)))
@@ -101,35 +104,40 @@ class Files:
         self.signatures.clear()
         self.stock.close()
 
-    async def seen(self, path: str, patient: bool, *, to_edit: bool = False) -> tuple[Sight, Snapshot]:
+    async def seen(
+        self, path: str, patient: bool, *, to_edit: bool = False, keep: bool = True
+    ) -> tuple[Sight, Snapshot]:
         """The notebook and its file as they are now; raises ``Unsettled`` where they are in motion."""
-        sight = await self.in_thread(self._look, path)
+        sight = await self.in_thread(self.look, path)
         if sight.saving and patient:
             raise Unsettled(NotebookBusy(f"{path} is being saved."))
         kept = self._kept.get(path, sight.state) or (self.written.get(path, sight.state) if to_edit else None)
         if kept:
             return sight, kept
-        return sight, await self._shared.run((path, sight.state), lambda: self._digested(path, sight))
+        found, cost = await self._shared.run((path, sight.state), lambda: self._digested(path, sight))
+        if keep and cost is not None:
+            self._kept.put(path, sight.state, found, cost)
+        return sight, found
 
     async def judged(self, path: str, sight: Sight, work: Awaitable[T]) -> T:
         """The result of ``work`` on the file, which must still be the same afterwards; its errors as ours."""
         try:
             found = await work
         except NotJson as error:
-            raise _torn(path, sight, str(error)) from None
+            copied = not sight.saving and await self.in_thread(self._has_copy, path)
+            raise _torn(path, sight, str(error), copied) from None
         except NotANotebook as error:
             raise unreadable(path, str(error)) from None
-        after = await self.in_thread(self._look, path)
+        after = await self.in_thread(self.look, path)
         same(path, after.state, sight.state)
         return found
 
-    async def _digested(self, path: str, sight: Sight) -> Snapshot:
+    async def _digested(self, path: str, sight: Sight) -> tuple[Snapshot, int | None]:
+        """The notebook and what keeping it costs, None where it may not be kept: a later content may look the same."""
         certain = sight.state.is_certain()
         read = self._small if sight.state.size <= SMALL else self._large
         found, cost = await self.judged(path, sight, read(path, sight.state))
-        if certain:
-            self._kept.put(path, sight.state, found, cost)
-        return found
+        return found, cost if certain else None
 
     async def _small(self, path: str, state: State) -> tuple[Snapshot, int]:
         return await self.in_thread(self._parsed, path, state), state.size
@@ -184,13 +192,19 @@ class Files:
         except NotebookBusy:
             work()
 
-    def _look(self, path: str) -> Sight:
+    def look(self, path: str) -> Sight:
+        """The file as it is now; for a thread."""
         descriptor, real = open_below(self.root, path, allow_hidden=self.allow_hidden)
         try:
             state = State.of(descriptor)
         finally:
             os.close(descriptor)
         return Sight(state, is_saving(real, state))
+
+    def _has_copy(self, path: str) -> bool:
+        descriptor, real = open_below(self.root, path, allow_hidden=self.allow_hidden)
+        os.close(descriptor)
+        return has_copy(real)
 
     def opened(self, path: str, state: State) -> int:
         """A descriptor of the file, which must be in ``state``."""
@@ -243,8 +257,14 @@ async def patiently(attempt: Callable[[bool], Awaitable[T]]) -> T:
         raise unsettled.error from None
 
 
-def _torn(path: str, sight: Sight, why: str) -> Unsettled:
+def _torn(path: str, sight: Sight, why: str, copied: bool) -> Unsettled:
     """What does not parse is half a save if the file was touched just now, else broken."""
+    if copied:
+        broken = NotebookUnreadable(
+            f"{path} cannot be read as a notebook: {why}. A save of it was cut off.",
+            "Open it in JupyterLab, which brings back the copy from before that save.",
+        )
+        return Unsettled(broken, wait=sight.state.age() < JUST_NOW)
     if sight.saving:
         return Unsettled(NotebookBusy(f"{path} was being saved and has not come to rest."))
     return Unsettled(unreadable(path, why), wait=sight.state.age() < JUST_NOW)

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import InvalidInput
 from .paths import relative
@@ -40,9 +41,11 @@ class Listing:
     complete: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
-    """A notebook as it was seen: ``stamp`` is empty where it changed so lately that it may still change unseen."""
+class Sighting(NamedTuple):
+    """A notebook as it was seen: ``stamp`` is empty where it changed so lately that it may still change unseen.
+
+    A plain tuple: tens of thousands live at once, and the garbage collector does not look into such ones.
+    """
 
     path: str
     stamp: Stamp

@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # `typing` costs the reading process a quarter of its start
 
 Header = tuple[str, "str | None", tuple[int, int]]
 """Language, kernel name, (major, minor)."""
-CellRecord = tuple[str, str, str, "list[OutputRecord]", "int | None"]
-"""Id, cell type, source, outputs, execution count: the fields of ``cells.Cell`` but the index, in order."""
+CellRecord = tuple[str, str, str, "list[OutputRecord]", "int | None", bool, bool]
+"""Id, cell type, source, outputs, execution count, whether its source may be edited and whether it may be deleted."""
 
 MAX_OUTPUTS = 40
 MAX_ID = 256
@@ -123,12 +123,15 @@ def _budget(cells: list[dict[str, object]]) -> int:
 def _cell(cell: dict[str, object], index: int, taken: set[str], budget: int) -> CellRecord:
     kind = cell.get("cell_type")
     count = cell.get("execution_count")
+    metadata = _object(cell.get("metadata"))
     return (
         cell_id(cell.get("id"), index, taken),
         str(kind) if kind in ("code", "markdown") else "raw",
         source_text(cell.get("source")),
         output_records(cell.get("outputs"), budget) if kind == "code" else [],
         count if type(count) is int and kind == "code" else None,
+        metadata.get("editable") is not False,
+        metadata.get("deletable") is not False,
     )
 
 

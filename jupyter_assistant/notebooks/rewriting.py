@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import os
 
-from .nbformats import NotANotebook, cell_id, hashed, parsed, source_text
+from .apart import taken_apart
+from .nbformats import NotANotebook, cell_id, hashed, source_text
 from .signing import signature, signed
 from .splice import spliced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import Any
 
 BLOCK = 1 << 24
@@ -37,8 +38,7 @@ def rewrite(source: int, target: int, plan: dict[str, Any]) -> dict[str, Any]:
     write(target, spliced(data, plan["known"], plan["cells"], plan["upgrade"]))
     before = plan.get("signed") or signature(data, seal)
     del data
-    notebook = _verified(contents(target), plan)
-    return {"before": before, "after": signed(notebook, seal) if seal else (None, False)}
+    return {"before": before, "after": _verified(contents(target), plan, seal)}
 
 
 def contents(descriptor: int) -> bytes:
@@ -57,25 +57,35 @@ def write(descriptor: int, pieces: Iterable[Any]) -> None:
     os.fsync(descriptor)
 
 
-def _verified(written: bytes, plan: dict[str, Any]) -> Any:
-    """What was written, parsed: by a parser that knows nothing of spans."""
+def _verified(written: bytes, plan: dict[str, Any], seal: tuple[bytes, str] | None) -> tuple[str | None, bool]:
+    """The signature of what was written, if that is what was planned."""
     try:
-        notebook: Any = parsed(written)
-        found = _identities(notebook["cells"])
-    except (NotANotebook, LookupError, TypeError, AttributeError) as error:
+        rest, cells = taken_apart(written)
+        checked = _checked(cells, plan)
+        return signed(rest, checked, seal) if seal else (None, _emptied(checked))
+    except NotANotebook as error:
         raise NotWritten from error
-    wanted = [_wanted(placed, plan["known"]) for placed in plan["cells"]]
-    if len(found) != len(wanted) or not all(map(_is, found, wanted)):
-        raise NotWritten
-    return notebook
 
 
-def _identities(cells: Iterable[Any]) -> list[tuple[str, str]]:
+def _emptied(cells: Iterator[Any]) -> bool:
+    for _ in cells:
+        pass
+    return False
+
+
+def _checked(cells: Iterator[Any], plan: dict[str, Any]) -> Iterator[Any]:
+    """The cells, each of which must be the planned one."""
     taken: set[str] = set()
-    return [
-        (cell_id(cell.get("id"), index, taken), hashed(source_text(cell.get("source"))))
-        for index, cell in enumerate(cells)
-    ]
+    wanted = [_wanted(placed, plan["known"]) for placed in plan["cells"]]
+    index = -1
+    for index, cell in enumerate(cells):
+        if not isinstance(cell, dict) or index >= len(wanted):
+            raise NotWritten
+        if not _is((cell_id(cell.get("id"), index, taken), hashed(source_text(cell.get("source")))), wanted[index]):
+            raise NotWritten
+        yield cell
+    if index + 1 != len(wanted):
+        raise NotWritten
 
 
 def _wanted(placed: Any, known: Any) -> tuple[str, str]:

@@ -103,7 +103,7 @@ class Draft:
     def commit(self, before: State, free: bool) -> State:
         """Take the place of the file, which must still be in ``before`` and be ``free``: not in the middle of a save.
 
-        Raises ``Unsettled`` where it is not, ``SaveFailed``.
+        Raises ``Unsettled`` where it is not, ``SaveFailed``. ``Place.settle`` is left to the caller: it may take long.
         """
         place = self.place
         if not free or is_saving(place.real, before):
@@ -117,7 +117,6 @@ class Draft:
             written = self._replaced() if self._beside and os.fstat(self._target).st_nlink == 1 else self._in_place()
         except OSError as error:
             raise failed(error, place.path) from None
-        place.settle()
         return State.of(written)
 
     def appear(self) -> State:
@@ -204,7 +203,10 @@ class Draft:
         copy, new, old = f".~{self.place.name}", contents(self.descriptor), contents(self._target)
         kept = self._copied(copy, old)
         try:
-            write(self._target, [new])
+            if kept:
+                write(self._target, [new])
+            else:
+                overwrite(self._target, new)
             if contents(self._target) != new:
                 raise OSError(errno.EIO, "not what was written")
         except OSError:
@@ -229,7 +231,27 @@ class Draft:
             raise
         finally:
             os.close(descriptor)
+        self.place.settle()
         return True
+
+
+def overwrite(descriptor: int, data: bytes) -> None:
+    """``data`` in place of what is in the file, of which nothing is given up before there is room for it."""
+    before = os.fstat(descriptor).st_size
+    try:
+        if len(data) > before and hasattr(os, "posix_fallocate"):
+            os.posix_fallocate(descriptor, 0, len(data))
+    except OSError as error:
+        os.ftruncate(descriptor, before)
+        if error.errno in _FULL:
+            raise
+    os.lseek(descriptor, 0, os.SEEK_SET)
+    with open(descriptor, "wb", buffering=0, closefd=False) as file:
+        view = memoryview(data)
+        while view:
+            view = view[file.write(view) :]
+    os.ftruncate(descriptor, len(data))
+    os.fsync(descriptor)
 
 
 def _dressed(new: int, old: int) -> bool:

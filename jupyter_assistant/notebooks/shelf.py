@@ -42,8 +42,11 @@ class Shelf:
         entries = tuple(_entry(path, models[path]) for path in paths[offset : offset + limit])
         return Listing(entries, len(paths), complete)
 
-    async def changes(self, known: Mapping[str, Stamp]) -> Changes:
-        """What is not as ``known`` says; a notebook without a date is taken as unchanged while the server runs."""
+    async def changes(self, known: Mapping[str, Stamp], *, quick: bool = False) -> Changes:
+        """What is not as ``known`` says; a notebook without a date is taken as unchanged while the server runs.
+
+        There is no ``quick`` look: what a storage does to its folders nobody knows.
+        """
         models, complete = await self._models("")
         seen = [_sighting(path, model, self._began) for path, model in models.items()]
         changed = tuple(found for found in seen if known.get(found.path) != found.stamp)

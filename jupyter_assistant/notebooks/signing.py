@@ -6,24 +6,29 @@ The law: the same digest as ``nbformat.sign.NotebookNotary`` computes for the no
 
 from __future__ import annotations
 
-from .nbformats import parsed
+from .apart import taken_apart
+from .nbformats import NotANotebook
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import Any
 
 
 def rejoined(notebook: Any) -> Any:
     """A notebook (parsed JSON, nbformat 4) as programs see it: texts that are stored as lists of lines in one."""
     for cell in notebook["cells"]:
-        _join(cell, "source")
-        for attachment in cell.get("attachments", {}).values():
-            _join_bundle(attachment)
-        if cell.get("cell_type") == "code":
-            for output in cell.get("outputs", ()):
-                _join_output(output)
+        _rejoin(cell)
     return notebook
+
+
+def _rejoin(cell: dict[str, Any]) -> None:
+    _join(cell, "source")
+    for attachment in cell.get("attachments", {}).values():
+        _join_bundle(attachment)
+    if cell.get("cell_type") == "code":
+        for output in cell.get("outputs", ()):
+            _join_output(output)
 
 
 def _join_output(output: dict[str, Any]) -> None:
@@ -50,33 +55,46 @@ def signature(data: bytes, seal: tuple[bytes, str] | None) -> tuple[str | None, 
 
     ``seal``: the notary's secret and the name of its hash algorithm; None: no signature is wanted.
     """
+    if not seal:
+        return None, False
     try:
-        return signed(parsed(data), seal) if seal else (None, False)
-    except (ValueError, RecursionError):
+        return signed(*taken_apart(data), seal)
+    except NotANotebook:
         return None, False
 
 
-def signed(notebook: Any, seal: tuple[bytes, str]) -> tuple[str | None, bool]:
-    """``signature`` of parsed JSON, which is changed by it."""
+def signed(rest: dict[str, Any], cells: Iterator[Any], seal: tuple[bytes, str]) -> tuple[str | None, bool]:
+    """``signature`` of what ``taken_apart`` gave, which is changed by it; ``cells`` are taken to their end."""
     import hashlib
     import hmac
 
+    bare, whole = True, True
     try:
-        plain = _plain(rejoined(notebook))
         digest = hmac.new(seal[0], digestmod=getattr(hashlib, seal[1]))
-        _feed(plain, digest.update)
-        return digest.hexdigest(), not any(cell.get("outputs") for cell in plain["cells"])
+        for name in ("orig_nbformat", "orig_nbformat_minor", "signature"):
+            rest["metadata"].pop(name, None)
+        for key in sorted(rest):
+            digest.update(key.encode())
+            if key != "cells":
+                _feed(rest[key], digest.update)
+                continue
+            for cell in cells:
+                bare = not _fed(cell, digest.update) and bare
+    except NotANotebook:
+        raise
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        return None, False
+        whole = False
+    for _ in cells:
+        pass
+    return (digest.hexdigest(), bare) if whole else (None, False)
 
 
-def _plain(notebook: Any) -> Any:
-    """Without what is never stored nor signed."""
-    for name in ("orig_nbformat", "orig_nbformat_minor", "signature"):
-        notebook["metadata"].pop(name, None)
-    for cell in notebook["cells"]:
-        cell["metadata"].pop("trusted", None)
-    return notebook
+def _fed(cell: dict[str, Any], update: Callable[[bytes], object]) -> bool:
+    """Whether the cell, which is fed to ``update`` without what is never signed, has outputs."""
+    _rejoin(cell)
+    cell["metadata"].pop("trusted", None)
+    _feed(cell, update)
+    return bool(cell.get("outputs"))
 
 
 def _feed(item: object, update: Callable[[bytes], object]) -> None:

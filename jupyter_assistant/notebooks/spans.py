@@ -64,7 +64,7 @@ def box(data: bytes, at: int) -> Box:
 def value(data: bytes, item: Item) -> object:
     """The item's value, parsed."""
     try:
-        return json.loads(data[item[1] : item[2]].decode("utf-8"))
+        return json.loads(str(memoryview(data)[item[1] : item[2]], "utf-8"))
     except (ValueError, RecursionError):
         raise NotJson("it holds a value that does not parse") from None
 

@@ -80,6 +80,11 @@ def is_saving(real: Path, state: State) -> bool:
     return min(time.time() - beside.st_ctime, state.age()) < STALE
 
 
+def has_copy(real: Path) -> bool:
+    """Whether a save's copy ``.~name`` lies beside the file, of a save that runs or of one that was cut off."""
+    return os.path.lexists(real.with_name(f".~{real.name}"))
+
+
 def same(path: str, now: State, before: State) -> None:
     """Raise ``Unsettled`` where the file at ``path`` is not what it was."""
     if now != before:

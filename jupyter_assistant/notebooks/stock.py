@@ -6,17 +6,35 @@ step between two of them; a user's save hooks see our saves as they see Jupyter'
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SaveFailed
 
 RUNNING = 10.0
 """Seconds after which a save that never told its end has failed: Jupyter Server tells none that fails."""
+SHOWN = 0.5
+"""Seconds, once the loop is free again, after which a save shows by its copy ``.~name``, where it makes one."""
+
+
+@dataclass(slots=True)
+class _Save:
+    """A save that has begun; ``shows``: it is over when no ``.~name`` lies beside the notebook."""
+
+    began: float
+    shows: bool = False
+
+    def runs(self, real: str) -> bool:
+        if time.monotonic() - self.began > RUNNING:
+            return False
+        folder, name = os.path.split(real)
+        return not self.shows or os.path.lexists(os.path.join(folder, f".~{name}"))
 
 
 class Stock:
@@ -25,7 +43,7 @@ class Stock:
     def __init__(self, contents_manager: Any) -> None:
         self._manager = contents_manager
         self._step = threading.Lock()
-        self._running: dict[str, list[float]] = {}
+        self._running: dict[str, list[_Save]] = {}
         self._ours: set[int] = set()
         contents_manager.register_pre_save_hook(self._before_save)
         contents_manager.register_post_save_hook(self._after_save)
@@ -48,7 +66,7 @@ class Stock:
             return self._is_running(os.fspath(real))
 
     def _is_running(self, real: str) -> bool:
-        latest = [start for start in self._running.get(real, ()) if time.monotonic() - start < RUNNING]
+        latest = [save for save in self._running.get(real, ()) if save.runs(real)]
         if latest:
             self._running[real] = latest
         else:
@@ -58,9 +76,18 @@ class Stock:
     def _before_save(self, *, model: dict[str, Any], path: str, **_: object) -> None:
         if id(model) in self._ours or model.get("type") != "notebook":
             return
-        real = self._real(path)
+        place, save = self._place(path), _Save(time.monotonic())
         with self._step:
-            self._running.setdefault(real, []).append(time.monotonic())
+            self._running.setdefault(os.path.realpath(place), []).append(save)
+        with suppress(RuntimeError):  # no loop here
+            asyncio.get_running_loop().call_later(SHOWN, self._shown, place, save)
+
+    def _shown(self, place: str, save: _Save) -> None:
+        """The save is in the middle of writing, or over: nothing it does before gives way to the loop."""
+        has_copy = self._manager.use_atomic_writing and os.access(os.path.dirname(place), os.W_OK)
+        with self._step:
+            save.shows = has_copy and not os.path.islink(place)
+            self._is_running(os.path.realpath(place))
 
     def _after_save(self, *, os_path: str, model: dict[str, Any], **_: object) -> None:
         if id(model) in self._ours:
@@ -71,8 +98,8 @@ class Stock:
             if started:
                 self._running[real] = started
 
-    def _real(self, path: str) -> str:
-        return os.path.realpath(os.path.join(os.path.abspath(self._manager.root_dir), *path.strip("/").split("/")))
+    def _place(self, path: str) -> str:
+        return os.path.join(os.path.abspath(self._manager.root_dir), *path.strip("/").split("/"))
 
     # ------------------------------------------------------------ the user's hooks
 

@@ -3,7 +3,8 @@
 The law: what is listed can be opened. Only regular files, never a hidden one, never what lies outside the root: a
 folder is entered by its descriptor and never through a link, and a link is resolved first and listed only if it ends
 inside. Nothing here runs on the event loop. A folder's names are kept while its times stay as they are, since every
-name that comes, goes or changes its kind touches them; a file's own times are always asked again.
+name that comes, goes or changes its kind touches them; a file's own times are always asked again, but for
+a ``quick`` look, which is content with the folders: Jupyter's saves and ours, and all that replace a file, touch them.
 """
 
 from __future__ import annotations
@@ -14,10 +15,9 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,6 +31,9 @@ T = TypeVar("T")
 
 Handle = int | str
 """An open folder: its descriptor, or its path where the system opens none (Windows)."""
+
+Key = tuple[int, int, bool]
+"""Device and inode of a folder, and whether hidden names are shown."""
 
 MAX_DEPTH = 100
 SETTLED = 2.0
@@ -59,11 +62,16 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """An open folder: the paths it is shown under and really has (both "" or ending in ``/``), and what it holds."""
+    """An open folder: the paths it is shown under and really has (both "" or ending in ``/``), and what it holds.
+
+    ``times`` are empty where it has changed so lately that it may still change unseen.
+    """
 
     shown: str
     real: str
     handle: Handle
+    key: Key
+    times: tuple[int, ...]
     names: Names
 
 
@@ -75,7 +83,9 @@ class Tree:
         self._allow_hidden = allow_hidden
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="assistant-tree")
         self._closed = False
-        self._kept: dict[tuple[int, int, bool], tuple[tuple[int, int], Names]] = {}
+        self._kept: dict[Key, tuple[tuple[int, int], Names]] = {}
+        self._compared_at: dict[Key, tuple[int, ...]] = {}
+        """The times of folders when all their files were compared."""
 
     async def list(self, path: str = "", pattern: str = "*", limit: int = 100, offset: int = 0) -> Listing:
         """The notebooks below the folder ``path`` that match (see ``matcher``), by path.
@@ -86,9 +96,12 @@ class Tree:
         below = folder_path(path, self._root)
         return await self._in_thread(lambda: self._listed(below, matcher(pattern, below), limit, offset))
 
-    async def changes(self, known: Mapping[str, Stamp]) -> Changes:
-        """What of the whole tree is not as ``known`` says; each notebook once, under its real path."""
-        return await self._in_thread(lambda: self._compared(known))
+    async def changes(self, known: Mapping[str, Stamp], *, quick: bool = False) -> Changes:
+        """What of the whole tree is not as ``known`` says; each notebook once, under its real path.
+
+        ``quick``: in a folder that has not changed since the last call, only what is not known at all.
+        """
+        return await self._in_thread(lambda: self._compared(known, quick))
 
     async def place(self, path: str) -> str:
         """Where the folder or notebook ``path`` really is; raises ``PathRefused``, ``NotebookNotFound``."""
@@ -100,6 +113,7 @@ class Tree:
         self._closed = True
         await asyncio.to_thread(self._thread.shutdown, cancel_futures=True)
         self._kept.clear()
+        self._compared_at.clear()
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         if self._closed:
@@ -118,20 +132,24 @@ class Tree:
         entries = (walk.entry(path, found[path]) for path in paths[offset : offset + limit])
         return Listing(tuple(filter(None, entries)), len(paths))
 
-    def _compared(self, known: Mapping[str, Stamp]) -> Changes:
+    def _compared(self, known: Mapping[str, Stamp], quick: bool) -> Changes:
         walk = Walk(self, self._allow_hidden())
         settled = time.time() - SETTLED
-        paths: list[str] = []
+        paths: set[str] = set()
         changed: list[Sighting] = []
-        for path, found in chain.from_iterable(map(walk.files, walk.folders(""))):
-            paths.append(path)
-            stamp = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-            if known.get(path) != stamp:
-                changed.append(_sighting(path, stamp, found, settled))
+        compared: dict[Key, tuple[int, ...]] = {}
+        for folder in walk.folders(""):
+            is_as_it_was = quick and bool(folder.times) and self._compared_at.get(folder.key) == folder.times
+            skipped = known if is_as_it_was else {}
+            differing = [_sighting(*seen, settled) for seen in walk.files(folder, paths, known, skipped)]
+            if all(seen.stamp for seen in differing):
+                compared[folder.key] = folder.times
+            changed += differing
         self._kept = {key: value for key, value in self._kept.items() if key in walk.used}
-        return Changes(tuple(changed), tuple(known.keys() - set(paths)) if known else ())
+        self._compared_at = compared
+        return Changes(tuple(changed), tuple(known.keys() - paths) if known else ())
 
-    def names(self, handle: Handle, walk: Walk) -> Names:
+    def folder(self, shown: str, real: str, handle: Handle, walk: Walk) -> Folder:
         """What the open folder holds, from memory where its times tell that nothing has changed; raises ``OSError``."""
         if self._closed:
             raise NotebookBusy("The server is stopping.")
@@ -141,15 +159,20 @@ class Tree:
         kept = self._kept.get(key)
         walk.used.add(key)
         if kept and kept[0] == times:
-            return kept[1]
-        settled = time.time() - SETTLED
+            return Folder(shown, real, handle, key, times, kept[1])
+        is_settled = max(times) / 1e9 < time.time() - SETTLED and _BY_DESCRIPTOR
         names = _scanned(handle, walk.allow_hidden)
-        if max(times) / 1e9 < settled and _BY_DESCRIPTOR:
+        if is_settled:
             self._kept[key] = times, names
-        return names
+        return Folder(shown, real, handle, key, times if is_settled else (), names)
 
 
-def _sighting(path: str, stamp: Stamp, found: os.stat_result, settled: float) -> Sighting:
+def _stamp(found: os.stat_result) -> Stamp:
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _sighting(path: str, found: os.stat_result, settled: float) -> Sighting:
+    stamp = _stamp(found)
     certain = max(found.st_mtime, found.st_ctime) < settled
     return Sighting(path, stamp if certain else (), found.st_mtime, found.st_size)
 
@@ -162,7 +185,7 @@ class Walk:
 
     def __init__(self, tree: Tree, allow_hidden: bool) -> None:
         self.allow_hidden = allow_hidden
-        self.used: set[tuple[int, int, bool]] = set()
+        self.used: set[Key] = set()
         self._tree = tree
         self._base = os.path.realpath(tree._root)
         self._start = ""
@@ -198,19 +221,31 @@ class Walk:
             if name.endswith(".ipynb") and (real := self._target(folder.real + name)) and self._seen(real):
                 yield folder.shown + name, real
 
-    def files(self, folder: Folder) -> Iterator[tuple[str, os.stat_result]]:
-        """The notebooks of the folder as they are now; of links, those whose file no walk meets by its own name."""
-        handle = folder.handle
+    def files(
+        self, folder: Folder, paths: set[str], known: Mapping[str, Stamp], skipped: Container[str]
+    ) -> Iterator[tuple[str, os.stat_result]]:
+        """The notebooks of the folder that are not as ``known`` says and not ``skipped``; all go into ``paths``.
+
+        Of links, those whose file no walk meets by its own name.
+        """
+        handle, shown = folder.handle, folder.shown
         for name in folder.names.notebooks:
-            try:
-                found = _status(handle, name)
-            except OSError:
-                continue
-            if stat.S_ISREG(found.st_mode):
-                yield folder.shown + name, found
+            path = shown + name
+            if path not in skipped:
+                try:
+                    found = _status(handle, name)
+                except OSError:
+                    continue
+                if known.get(path) != _stamp(found):
+                    if not stat.S_ISREG(found.st_mode):
+                        continue
+                    yield path, found
+            paths.add(path)
         for path, real in self.linked_notebooks(folder):
             if not real.endswith(".ipynb") and (seen := self._seen(real)):
-                yield path, seen
+                paths.add(path)
+                if known.get(path) != _stamp(seen):
+                    yield path, seen
 
     def entry(self, path: str, real: str) -> Entry | None:
         """The notebook as it is now; None if it has just gone."""
@@ -222,11 +257,10 @@ class Walk:
     def _entered(self, shown: str, real: str, handle: Handle, depth: int) -> Iterator[Folder]:
         try:
             try:
-                names = self._tree.names(handle, self)
+                folder = self._tree.folder(shown, real, handle, self)
             except OSError:
                 return
             self._visited.add(real)
-            folder = Folder(shown, real, handle, names)
             yield folder
             if depth:
                 yield from self._below(folder, depth - 1)

@@ -1,8 +1,10 @@
 """Search over the cells of all notebooks: ``find`` brings the index up to date, then asks it.
 
 The law: a search answers within its patience with what is indexed by then, and says if that is not all; the newest
-notebooks come first, so that what was just saved is found at once. Nothing is indexed before the first search. The
-index is only a hint: each place is checked against its home before it is shown, so nothing hidden, outside or gone is.
+notebooks come first. What was just saved is found at once: by Jupyter, by us, or by replacing the file. What another
+program writes into a file so that its folder tells nothing is found within ``FRESH`` seconds. Nothing is indexed
+before the first search. The index is only a hint: each place is checked against its home before it is shown, so
+nothing hidden, outside or gone is.
 """
 
 from __future__ import annotations
@@ -10,7 +12,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+import time
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from logging import Logger
@@ -28,10 +31,12 @@ T = TypeVar("T")
 
 PATIENCE = 0.3
 """Seconds a search waits for the index to be brought up to date."""
+FRESH = 5.0
+"""Seconds for which a search trusts a look at every notebook, and looks only where a folder has changed."""
 BATCH = 16
 SMALL = 256 * 1024
-READERS = 2
-"""Notebooks read at a time; one that is large is read alone, so that who asks about another need not wait."""
+READERS = 1
+"""Notebooks read at a time: parsing holds the interpreter lock, and who asks about another should not wait."""
 MAX_LIMIT = 100
 SPARE = 10
 """Places asked for beyond the limit, for those that turn out to be gone."""
@@ -40,13 +45,17 @@ SPARE = 10
 class Source(Protocol):
     """Where notebooks are seen to come, change and go."""
 
-    async def changes(self, known: Mapping[str, Stamp]) -> Changes: ...
+    async def changes(self, known: Mapping[str, Stamp], *, quick: bool = False) -> Changes: ...
 
     async def place(self, path: str) -> str: ...
 
 
-class Readable(Protocol):
-    async def read(self) -> Snapshot: ...
+class Home(Protocol):
+    """Where notebooks are opened, and read without keeping anything of them."""
+
+    async def open(self, path: str) -> object: ...
+
+    async def glance(self, path: str) -> Snapshot: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,13 +82,13 @@ class Search:
     def __init__(
         self,
         source: Source,
-        open: Callable[[str], Awaitable[Readable]],
+        home: Home,
         *,
         file: Callable[[], Path | None],
         log: Logger,
     ) -> None:
         self._source = source
-        self._open = open
+        self._home = home
         self._file = file
         self._log = log
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="assistant-search")
@@ -93,6 +102,7 @@ class Search:
         self._working: dict[str, Sighting] = {}
         self._known: dict[str, Stamp] = {}
         self._writes = 0
+        self._looked = -FRESH
         self._closed = False
 
     async def find(self, query: str, path: str = "", limit: int = 10, *, patience: float = PATIENCE) -> Found:
@@ -156,17 +166,34 @@ class Search:
     async def _survey(self) -> None:
         """Learn what has changed; the newest of it is to be read first."""
         self._known = await self._in_thread(self._opened().known)
-        changes = await self._source.changes(self._known)
+        changes = await self._look()
         if changes.gone:
             await self._in_thread(lambda: self._opened().forget(changes.gone))
             self._writes += 1
         for path in changes.gone:
             self._known.pop(path, None)
-        pending = await self._in_thread(lambda: {seen.path: seen for seen in sorted(changes.seen, key=_modified)})
-        for seen in self._working.values():
-            if seen.stamp and pending.get(seen.path, seen).stamp == seen.stamp:
-                pending.pop(seen.path, None)
-        self._pending = pending
+            self._pending.pop(path, None)
+        if changes.seen:
+            fresh = await self._in_thread(lambda: sorted(changes.seen, key=_modified))
+            self._pending.update((seen.path, seen) for seen in fresh if not self._is_done(seen))
+
+    async def _look(self) -> Changes:
+        """At every notebook, or where the last such look is fresh only where a folder has changed."""
+        began = time.monotonic()
+        if began - self._looked < FRESH:
+            waiting = {
+                seen.path: seen.stamp for seen in (*self._pending.values(), *self._working.values()) if seen.stamp
+            }
+            known = {**self._known, **waiting} if waiting else self._known
+            return await self._source.changes(known, quick=True)
+        changes = await self._source.changes(self._known)
+        self._looked, self._pending = began, {}
+        return changes
+
+    def _is_done(self, seen: Sighting) -> bool:
+        """Whether this very content is indexed, or about to be."""
+        working = self._working.get(seen.path)
+        return bool(seen.stamp) and seen.stamp in (self._known.get(seen.path), working and working.stamp)
 
     async def _fill(self) -> bool:
         """Read and index what is pending; whether all of it could be."""
@@ -176,7 +203,8 @@ class Search:
                 batch = self._batch()
                 self._working = {seen.path: seen for seen in batch}
                 pages = await asyncio.gather(*map(self._read, batch))
-                complete &= None not in pages
+                if None in pages:
+                    complete, self._looked = False, -FRESH
                 await self._store([page for page in pages if page])
         except AssistantError as error:
             self._log.warning("search index: %s", error.text)
@@ -205,7 +233,7 @@ class Search:
         """The notebook's cells, none where it is broken; None if it could not be read just now."""
         try:
             async with self._readers:
-                return Page(seen, (await (await self._open(seen.path)).read()).cells)
+                return Page(seen, (await self._home.glance(seen.path)).cells)
         except (NotebookBusy, NotebookNotFound):
             return None
         except NotebookError:
@@ -224,7 +252,7 @@ class Search:
 
     async def _is_open(self, path: str) -> bool:
         try:
-            await self._open(path)
+            await self._home.open(path)
         except NotebookError:
             return False
         return True
