@@ -400,5 +400,5 @@ async def test_a_new_notebook_stays_inside(home: Homed, path: str) -> None:
 
 
 async def test_a_new_notebook_wants_a_folder_that_is_there(home: Homed) -> None:
-    with pytest.raises(NotebookNotFound):
+    with pytest.raises(NotebookNotFound, match="no folder nowhere"):
         await home.notebooks.create("nowhere/x.ipynb")

@@ -48,6 +48,36 @@ def test_a_stream_is_joined_with_the_output_before_it_when_that_has_its_name() -
     assert plain(collected(messages)) == ["ab", "!", "cd"]
 
 
+@pytest.mark.parametrize(
+    ("printed", "kept"),
+    [
+        ("10%\r20%\r100%\n", "100%\n"),
+        ("hello\rJ", "Jello"),
+        ("hello\rJ\nx", "Jello\nx"),
+        ("windows\r\nlines\r\n", "windows\nlines\n"),
+        ("abc\b\bX", "aX"),
+        ("abcd\rx\by", "yd"),
+        ("a\n\b\bb", "a\nb"),
+        ("\b\r\bx", "x"),
+        ("a\rb\rc", "c"),
+    ],
+)
+def test_a_line_is_overwritten_as_jupyterlab_does(printed: str, kept: str) -> None:
+    assert plain(collected([stream(printed)])) == [kept]
+    assert plain(collected([stream(character) for character in printed])) == [kept]
+
+
+@given(st.lists(st.sampled_from(["a", "bc", "\r", "\b", "\n", "x" * 15_000, "y" * 45_000]), max_size=12))
+def test_a_stream_in_pieces_is_the_stream_at_once(pieces: list[str]) -> None:
+    whole = collected([stream("".join(pieces))])
+    assert plain(collected(list(map(stream, pieces)))) == plain(whole)
+
+
+def test_another_output_ends_the_line() -> None:
+    messages = [stream("10%"), stream("!", "stderr"), stream("\r20%"), display({"text/plain": "x"}), stream("\rb")]
+    assert plain(collected(messages)) == ["10%", "!", "20%", "x", "b"]
+
+
 def test_a_display_between_two_prints_parts_the_stream() -> None:
     assert plain(collected([stream("a"), display({"text/plain": "x"}), stream("b")])) == ["a", "x", "b"]
 

@@ -192,6 +192,11 @@ async def test_a_cell_over_its_time_is_interrupted_and_its_output_kept(notebook:
     assert text_of((await notebook.run("1")).cells[0].outputs) == "1"
 
 
+async def test_a_cell_that_awaits_is_interrupted_at_once(notebook: Notebook) -> None:
+    execution = await notebook.run("import asyncio\nprint('begun', flush=True)\nawait asyncio.sleep(60)", timeout_s=0.5)
+    assert (execution.state, execution.cells[0].note) == ("timeout", "Interrupted after 0.5 s.")
+
+
 async def test_a_cancelled_run_interrupts_its_cell(notebook: Notebook) -> None:
     execution = await notebook.start(SLEEP)
     await until(lambda: execution.cells[0].outputs)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from typing import Any
 
 import pytest
@@ -10,7 +12,6 @@ import pytest
 from jupyter_assistant.errors import KernelBusy, KernelUnable, VariableNotFound
 from jupyter_assistant.notebooks.kernels import Variable
 from jupyter_assistant.notebooks.kernels import probe as probed
-from jupyter_assistant.notebooks.kernels.client import Client
 from tests.kernels import Notebook, Place, jp_asyncio_loop, notebook, over, place, text_of, until
 
 __all__ = ["jp_asyncio_loop", "notebook", "place"]
@@ -164,7 +165,7 @@ async def test_the_users_figures_output_and_input_are_not_touched(notebook: Note
     )
     (notebook.place.root / "looked").unlink(missing_ok=True)
     async with await notebook.user() as user:
-        cell = user.send(drawing)
+        cell = user.send(drawing, stop_on_error=False)
         await until(lambda: [said for said in cell.heard if said.kind == "stream"])
         for _ in range(3):
             await known(notebook)
@@ -177,15 +178,14 @@ async def test_the_users_figures_output_and_input_are_not_touched(notebook: Note
         await until(lambda: [said for said in cell.heard if said.kind == "display_data"])
 
 
-async def test_a_busy_kernel_without_subshells_says_so_with_what_it_last_had(
+async def test_a_python_kernel_that_is_not_ipythons_is_asked_when_it_is_idle(
     notebook: Notebook, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def none(_: Client) -> None:
-        return None
-
-    monkeypatch.setattr(Client, "subshell", none)
+    monkeypatch.setattr("jupyter_assistant.notebooks.kernels.variables.IPYTHON", "another")
     await notebook.run("%reset -f\nanswer = 42")
     assert set(await known(notebook)) == {"answer"}
+    found = await asyncio.gather(*(notebook.kernels.inspect(notebook.path, "answer") for _ in range(3)))
+    assert [each.variable.summary for each in found] == ["42"] * 3
     execution = await notebook.start(BUSY)
     await until(lambda: execution.cells[0].outputs)
     with pytest.raises(KernelBusy, match=r"s ago it had: answer \(int\)"):
@@ -194,6 +194,86 @@ async def test_a_busy_kernel_without_subshells_says_so_with_what_it_last_had(
         await notebook.kernels.documentation(notebook.path, "len")
     await execution.cancel()
     assert "answer" in await known(notebook)
+
+
+async def test_the_output_of_the_users_threads_stays_with_their_cell(notebook: Notebook) -> None:
+    await notebook.run("%reset -f\nimport threading, sys, pathlib, concurrent.futures")
+    talk = (
+        "def talk(tag, stop):\n"
+        "    for number in range(1_000_000):\n"
+        "        sys.stdout.write(f'{tag}{number};'); sys.stdout.flush()\n"
+        "        if pathlib.Path(stop).exists(): break\n"
+        "        threading.Event().wait(0.002)\n"
+        "    sys.stdout.write(f'end of {tag} {number};'); sys.stdout.flush()\n"
+        "threading.Thread(target=talk, args=('thread', 'hush')).start()\n"
+        "task = concurrent.futures.ThreadPoolExecutor().submit(talk, 'pool', 'hush')"
+    )
+    async with await notebook.user() as user:
+        cell = user.send(talk)
+        await cell.reply
+
+        def said() -> str:
+            return "".join(one.content.get("text", "") for one in cell.heard)
+
+        for _ in range(5):
+            await known(notebook)
+            await notebook.kernels.inspect(notebook.path, "talk")
+            await notebook.kernels.documentation(notebook.path, "len")
+        (notebook.place.root / "hush").touch()
+        await until(lambda: said().count("end of") == 2)
+        for tag in ("thread", "pool"):
+            last = int(said().split(f"end of {tag} ")[1].split(";")[0])
+            assert all(f"{tag}{number};" in said() for number in range(last + 1))
+
+
+@pytest.mark.parametrize("code", [BUSY, "import asyncio\nprint('begun', flush=True)\nawait asyncio.sleep(30)"])
+def test_nobody_is_told_that_a_running_cell_is_over(
+    notebook: Notebook, code: str, jp_asyncio_loop: asyncio.AbstractEventLoop
+) -> None:
+    jp_asyncio_loop.run_until_complete(busy_all_along(notebook, code))
+
+
+async def busy_all_along(notebook: Notebook, code: str) -> None:
+    """JupyterLab's busy sign and the server's, by which it culls kernels, follow the statuses of all requests."""
+    await notebook.run("pass")
+    async with await notebook.user() as user:
+        cell = user.send(code)
+        await until(lambda: cell.heard[1:])
+        for _ in range(3):
+            await known(notebook)
+        later = user.client.send("comm_info_request", {}, channel="control")
+        await asyncio.wait_for(later.idle.wait(), 20)
+        assert user.manager.execution_state == "busy"
+        assert user.client.is_busy
+        await user.manager.interrupt_kernel()
+        user.client.send("kernel_info_request", {})  # wakes a loop that awaits
+        await cell.reply
+        await until(lambda: user.manager.execution_state == "idle")
+        await known(notebook)
+        await until(lambda: user.manager.execution_state == "idle")
+
+
+async def test_variables_are_there_at_once_after_the_users_restart(notebook: Notebook) -> None:
+    await notebook.run("before = 1")
+    assert "before" in await known(notebook)
+    for _ in range(2):
+        await notebook.place.kernel_manager.restart_kernel(await notebook.place.kernel(notebook.path), now=True)
+        assert await known(notebook) == {}
+
+
+async def test_a_killed_kernel_is_asked_once_it_has_been_started_again(notebook: Notebook) -> None:
+    await notebook.run("before = 1")
+    manager: Any = notebook.place.kernel_manager.get_kernel(await notebook.place.kernel(notebook.path))
+    before = manager.provisioner.pid
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: manager.provisioner.process is None or manager.provisioner.process.poll() is not None)
+    assert await known(notebook) == {}
+    assert manager.provisioner.pid != before
+
+
+async def test_a_figure_is_measured(notebook: Notebook) -> None:
+    await notebook.run("import matplotlib.figure\nfigure = matplotlib.figure.Figure((4, 3)); axes = figure.subplots(2)")
+    assert (await known(notebook, "figure"))["figure"].summary == "4 x 3 inches, 2 axes"
 
 
 async def test_names_of_builtins_that_the_user_took_do_no_harm(notebook: Notebook) -> None:

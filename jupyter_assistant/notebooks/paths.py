@@ -100,7 +100,12 @@ def folder_below(root: Path, path: str, *, allow_hidden: bool, new: bool = False
 
 def _resolved_new(base: Path, path: str) -> Path:
     folder, name = os.path.split(path)
-    real = Path(os.path.realpath(base / folder, strict=True))
+    try:
+        real = Path(os.path.realpath(base / folder, strict=True))
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotebookNotFound(
+            f"There is no folder {folder}.", "Choose a path in a folder that exists, or create the folder first."
+        ) from None
     if not real.is_relative_to(base):
         raise PathRefused("The notebook's folder is a link that leads out of the server's root folder.")
     return real.relative_to(base) / name

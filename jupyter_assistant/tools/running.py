@@ -76,7 +76,9 @@ class Running:
         code = [cell for cell in chosen if cell.cell_type == "code"]
         if not code:
             return "There is nothing to run: no code cell was chosen."
-        execution = await self._kernels.run(document, [cell.id for cell in code], timeout_s=timeout_s)
+        execution = await self._kernels.run(
+            document, [cell.id for cell in code], timeout_s=timeout_s, snapshot=snapshot
+        )
         self._ran[execution] = {cell.id: cell for cell in code}
         await _waited(execution, wait_s)
         return await self._told(execution)
@@ -181,7 +183,7 @@ def _counted(state: str, runs: Sequence[CellRun]) -> Section:
 
 
 def _section(run: CellRun, cells: Mapping[str, Cell]) -> Section:
-    state = "" if run.state == "done" else f" · {run.state}"
+    state = "" if run.state in ("done", "not run") else f" · {run.state}"
     notes = [run.note] if run.note else []
     if run.left_out:
         notes.append(_not_kept(run.left_out))

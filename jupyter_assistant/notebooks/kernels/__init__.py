@@ -26,7 +26,7 @@ from .writing import Writer
 
 if TYPE_CHECKING:
     from .. import Document
-    from ..cells import Cell
+    from ..cells import Cell, Snapshot
 
 __all__ = ["ENDS", "CellRun", "Execution", "Inspection", "KernelState", "Kernels", "LeftOut", "State", "Variable"]
 
@@ -56,14 +56,22 @@ class Kernels:
 
     # ------------------------------------------------------------ running
 
-    async def run(self, document: Document, cell_ids: Sequence[str], *, timeout_s: float | None = None) -> Execution:
+    async def run(
+        self,
+        document: Document,
+        cell_ids: Sequence[str],
+        *,
+        timeout_s: float | None = None,
+        snapshot: Snapshot | None = None,
+    ) -> Execution:
         """Start running these cells, in the order given; their outputs go into ``document`` while they come.
 
-        Cells that are not code are left out. ``timeout_s`` interrupts a cell that runs longer. Raises
+        Cells that are not code are left out. ``timeout_s`` interrupts a cell that runs longer. ``snapshot`` is what
+        the caller has just read of the document, to run as it stands there. Raises
         ``CellNotFound``, ``KernelUnable`` (the kernelspec is not installed), ``KernelDead`` (it does not start) and as
         ``document.read``.
         """
-        snapshot = await document.read()
+        snapshot = snapshot or await document.read()
         cells = _chosen(snapshot.cells, cell_ids)
         execution = Execution(document.path, [(cell.id, cell.source) for cell in cells])
         if not cells:
@@ -129,7 +137,7 @@ class Kernels:
         return tuple(map(self._as_seen, await self._managers.running()))
 
     def _as_seen(self, kernel: KernelState) -> KernelState:
-        """The state as our own connection sees it: the server takes a subshell's for the kernel's."""
+        """The state as our own connection sees it: the server takes that of any request for the kernel's."""
         connection = self._connections.get(kernel.id)
         if connection is None or connection.client.ended.done() or kernel.execution_state not in ("idle", "busy"):
             return kernel
@@ -206,7 +214,7 @@ class Kernels:
     async def _connected(self, kernel: str) -> Connection:
         if not self._managers.has(kernel):
             raise KernelDead("The kernel was shut down.")
-        manager = self._managers.kernels.get_kernel(kernel)
+        manager = await self._managers.alive(kernel)
         client = Client(manager, known=lambda: self._managers.has(kernel), log=self._log)
         await client.open()
         self._connections[kernel] = connection = Connection(client)

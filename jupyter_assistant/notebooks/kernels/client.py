@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from logging import Logger
 from queue import Empty
@@ -28,8 +29,7 @@ AT_ONCE, AT_ONCE_BYTES = 16, 200_000
 """Messages, and their bytes, after which others get the event loop."""
 HIGH_WATER = 20_000
 """Messages that may wait to be read; beyond, the kernel drops what it publishes."""
-GOODBYE = 1.0
-SUBSHELLS = "kernel subshells"
+ASIDES = 1_000
 
 
 class Request:
@@ -53,14 +53,14 @@ class Client:
         self.ended: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._known = known
         self._log = log
-        self._process = getattr(kernel, "provisioner", None)
+        self._process = self._now()
         self._requests: dict[str, Request] = {}
         self._working: dict[str, Json] = {}
+        self._asides: deque[str] = deque(maxlen=ASIDES)
         self._answered = False
         self._heard = asyncio.Event()
+        self._told = asyncio.Event()
         self._change = asyncio.Event()
-        self._subshell: str | None = None
-        self._making = asyncio.Lock()
         self._tasks: list[asyncio.Task[None]] = []
         self._client: Any = None
 
@@ -80,8 +80,6 @@ class Client:
 
     async def close(self, why: str = "The server is stopping.") -> None:
         """Leave the kernel as it is, without us; nothing of the connection is left. ``why`` is told who waits."""
-        if self._subshell is not None and await self.lost() is None:
-            await self._delete_subshell()
         self.end(why)
         for task in self._tasks:
             task.cancel()
@@ -102,14 +100,14 @@ class Client:
         import zmq.asyncio
 
         context = getattr(self.kernel, "context", None)
-        if not isinstance(context, zmq.Context) or self._process is None:
+        if not isinstance(context, zmq.Context) or not self._has_sockets():
             return {}
         shadow = zmq.asyncio.Context.shadow(context.underlying)
         shadow.setsockopt(zmq.RCVHWM, HIGH_WATER)
         return {"context": shadow}
 
     def _has_sockets(self) -> bool:
-        return self._process is not None
+        return self._process[0] is not None
 
     def _disconnect(self) -> None:
         if self._client is None:
@@ -122,8 +120,8 @@ class Client:
 
     async def _ready(self) -> None:
         deadline = time.monotonic() + READY
-        asked = [self.send("kernel_info_request", {}), self.send("kernel_info_request", {}, channel="control")]
-        asked[0].reply.add_done_callback(self._shell_answered)
+        asked = [self.send("kernel_info_request", {}, channel="control")]
+        self._ask_the_shell()
         while not (self._heard.is_set() and self.info):
             if self.ended.done():
                 raise KernelDead(self.ended.result())
@@ -137,8 +135,16 @@ class Client:
             if not self._heard.is_set() and self.kernel_state == "busy" and time.monotonic() > deadline - READY + 3:
                 return
 
+    def _ask_the_shell(self) -> None:
+        """Learn when the main shell is through with what it was asked before we came.
+
+        An idle one is not asked: whatever goes through it takes the output of the user's threads to itself.
+        """
+        self._answered = self.kernel_state == "idle"
+        if not self._answered:
+            self.send("kernel_info_request", {}).reply.add_done_callback(self._shell_answered)
+
     def _shell_answered(self, reply: asyncio.Future[Json]) -> None:
-        """The main shell is through with all that was asked of it before we came."""
         self._answered = not reply.cancelled()
         self._changed()
 
@@ -185,14 +191,11 @@ class Client:
         content: Json,
         *,
         channel: str = "shell",
-        subshell: str | None = None,
         metadata: Json | None = None,
         hear: Callable[[Message], None] | None = None,
     ) -> Request:
         """Send a request; ``hear`` gets each IOPub message about it but its statuses."""
         message = self._client.session.msg(kind, content, metadata=metadata)
-        if subshell is not None:
-            message["header"]["subshell_id"] = subshell
         request = self._requests[message["header"]["msg_id"]] = Request(message["header"]["msg_id"], hear)
         getattr(self._client, f"{channel}_channel").send(message)
         return request
@@ -207,11 +210,13 @@ class Client:
         self._tasks = [task for task in self._tasks if not task.done()]
         self._tasks.append(asyncio.create_task(work))
 
-    async def ask(
-        self, kind: str, content: Json, *, timeout: float, channel: str = "shell", subshell: str | None = None
-    ) -> Json:
-        """The content of the reply; raises ``KernelDead``, and ``KernelBusy`` after ``timeout`` seconds."""
-        request = self.send(kind, content, channel=channel, subshell=subshell)
+    async def ask(self, kind: str, content: Json, *, timeout: float, channel: str = "shell") -> Json:
+        """The content of the reply; raises ``KernelDead``, and ``KernelBusy`` after ``timeout`` seconds.
+
+        It does not count as a cell that the kernel is at.
+        """
+        request = self.send(kind, content, channel=channel)
+        self._asides.append(request.id)
         try:
             await first_of(request.reply, self.ended, timeout=timeout)
             if request.reply.done():
@@ -222,21 +227,16 @@ class Client:
         finally:
             self.forget(request)
 
-    async def subshell(self) -> str | None:
-        """A second line into the kernel that answers while the first is busy; None where the kernel has none."""
-        async with self._making:
-            if self._subshell is None and SUBSHELLS in (self.info.get("supported_features") or ()):
-                made = await self.ask("create_subshell_request", {}, timeout=5, channel="control")
-                name = made.get("subshell_id")
-                self._subshell = name if isinstance(name, str) else None
-            return self._subshell
-
-    async def _delete_subshell(self) -> None:
-        name, self._subshell = self._subshell, None
+    async def told(self, timeout: float) -> Json:
+        """What the kernel says of itself (``kernel_info_reply``); raises as ``ask``."""
+        waiting = asyncio.ensure_future(self._told.wait())
         try:
-            await self.ask("delete_subshell_request", {"subshell_id": name}, timeout=GOODBYE, channel="control")
-        except (KernelBusy, KernelDead):
-            self._log.debug("A kernel kept its subshell")
+            await first_of(waiting, self.ended, timeout=timeout)
+        finally:
+            waiting.cancel()
+        if self.info:
+            return self.info
+        raise KernelDead(self.ended.result()) if self.ended.done() else KernelBusy("The kernel is still starting.")
 
     # ------------------------------------------------------------ what it says
 
@@ -292,6 +292,7 @@ class Client:
     def _answer(self, message: Message) -> None:
         if message.kind == "kernel_info_reply":
             self.info = message.content
+            self._told.set()
         request = self._requests.get(message.request)
         if request is not None and not request.reply.done():
             request.reply.set_result(message.content)
@@ -312,11 +313,10 @@ class Client:
 
     def _status(self, message: Message) -> None:
         state, request = message.content.get("execution_state"), self._requests.get(message.request)
-        if message.parent.get("msg_type") == "execute_request" and not message.parent.get("subshell_id"):
-            if state == "busy":
-                self._working[message.request] = message.parent
-            elif state == "idle":
-                self._working.pop(message.request, None)
+        if state == "idle":
+            self._working.pop(message.request, None)
+        elif state == "busy" and self._is_a_cell(message):
+            self._working[message.request] = message.parent
         elif state in ("restarting", "dead"):
             self.end("The kernel was restarted." if state == "restarting" else "The kernel died.")
         if request is not None and state == "busy":
@@ -325,7 +325,17 @@ class Client:
             request.idle.set()
         self._changed()
 
+    def _is_a_cell(self, message: Message) -> bool:
+        parent = message.parent
+        runs = parent.get("msg_type") == "execute_request" and not parent.get("subshell_id")
+        return runs and message.request not in self._asides
+
     # ------------------------------------------------------------ life and death
+
+    def _now(self) -> tuple[object, object]:
+        """What tells the kernel's process from one that takes its place: a provisioner outlives a restart."""
+        provisioner = getattr(self.kernel, "provisioner", None)
+        return provisioner, getattr(provisioner, "pid", None)
 
     async def lost(self) -> str | None:
         """Why this connection is of no use any more, as a sentence; None while it is."""
@@ -333,7 +343,7 @@ class Client:
             return self.ended.result()
         if not self._known():
             return "The kernel was shut down."
-        if getattr(self.kernel, "provisioner", None) is not self._process:
+        if self._now() != self._process:
             return "The kernel was restarted."
         return None if await self._is_alive() else "The kernel died."
 
@@ -353,11 +363,11 @@ class Client:
 
     async def _cause(self) -> str:
         """Dead by itself, or by the user's restart or shutdown, which show a moment later."""
-        code = await self._process.poll() if self._process is not None else None
+        code = await self.kernel.provisioner.poll() if self._has_sockets() else None
         for _ in range(4):
             if not self._known():
                 return "The kernel was shut down."
-            if getattr(self.kernel, "provisioner", None) is not self._process:
+            if self._now() != self._process:
                 return "The kernel was restarted."
             await asyncio.sleep(WATCH / 2)
         if code == -9:

@@ -3,11 +3,13 @@
 The law: whatever comes, in whatever pieces, the outputs are valid nbformat 4 and bounded. Of text both ends are kept,
 the newest above all; what is left out is counted and said where it is missing. Messages fed one by one or all at once
 give the same outputs. Semantics: https://jupyter-client.readthedocs.io/en/stable/messaging.html (IOPub), and streams
-joined as JupyterLab joins them, with the output before them when that has the same name.
+joined as JupyterLab joins them, with the output before them when that has the same name, and overwritten as there:
+a carriage return goes back to the beginning of the line, a backspace takes a character away.
 """
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,6 +29,11 @@ MAX_PAYLOADS = 32_000_000
 MAX_OUTPUTS, FIRST_OUTPUTS = 500, 100
 MAX_TRACEBACK = 100_000
 
+MAX_LINE = 20_000
+"""Characters of a stream's last line that can still be overwritten."""
+
+_OVERWRITES = re.compile("[\b\r]")
+_STEPS = re.compile("[\b\r\n]|[^\b\r\n]+")
 _TEXTUAL = frozenset({"text/plain", "text/markdown", "text/latex", "text/csv"})
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -55,18 +62,56 @@ class LeftOut:
 # ---------------------------------------------------------------- text within bounds
 
 
+class Line:
+    """The last line of a stream, which what comes next may overwrite, and where in it that goes."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._at = 0
+
+    def write(self, text: str) -> str:
+        """Write on; returns the lines that are finished, for good, and what makes the last one too long."""
+        if self._at == len(self.text) and not _OVERWRITES.search(text):
+            end = text.rfind("\n") + 1
+            return (self.take() + text[:end] if end else "") + self._put(text[end:])
+        return "".join(map(self._step, _STEPS.findall(text)))
+
+    def _put(self, text: str) -> str:
+        self.text = self.text[: self._at] + text + self.text[self._at + len(text) :]
+        self._at += len(text)
+        cut = len(self.text) // MAX_LINE * MAX_LINE
+        finished, self.text, self._at = self.text[:cut], self.text[cut:], self._at - cut
+        return finished
+
+    def take(self) -> str:
+        """The line as it is, finished."""
+        text, self.text, self._at = self.text, "", 0
+        return text
+
+    def _step(self, step: str) -> str:
+        if step == "\n":
+            return self.take() + step
+        if step not in ("\r", "\b"):
+            return self._put(step)
+        if step == "\b" and self._at:
+            self.text = self.text[: self._at - 1] + self.text[self._at + 1 :]
+        self._at = self._at - 1 if step == "\b" and self._at else 0
+        return ""
+
+
 class Stream:
-    """The text of one stream output: a head that stays, and a tail that the cell's ``Budget`` shortens."""
+    """The text of one stream output: a head that stays, a tail that the cell's ``Budget`` shortens, the last line."""
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.line = Line()
         self.head: list[str] = []
         self.tail: deque[str] = deque()
         self.missing = 0
 
     def rendered(self) -> Json:
         gap = [f"\n{left_out(self.missing, 'characters')}\n"] if self.missing else []
-        text = "".join([*self.head, *gap, *self.tail])
+        text = "".join([*self.head, *gap, *self.tail, self.line.text])
         return {"output_type": "stream", "name": self.name, "text": text}
 
 
@@ -82,29 +127,27 @@ class Budget:
         self._order: deque[Stream] = deque()
 
     def add(self, stream: Stream, text: str) -> int:
-        """Give ``stream`` its text; returns the characters that had to go for it."""
-        if self._head and not self._order:
+        """Give ``stream`` finished text; returns the characters that had to go for it and for the stream's line."""
+        if text and self._head and not self._order:
             stream.head.append(text[: self._head])
             text = text[self._head :]
             self._head -= len(stream.head[-1])
-        return self._add(stream, text) if text else 0
+        if text:
+            stream.tail.append(text)
+            self._order.append(stream)
+            self._tail += len(text)
+        return self._shortened(MAX_TEXT - HEAD - len(stream.line.text))
 
     def skip(self, stream: Stream, characters: int) -> int:
         """Nobody has read this many characters: what comes next is the newest, older text but the head goes."""
         stream.missing += characters
         self._head = 0
-        gone = characters
-        while self._order:
-            gone += self._shorten(self._order[0], self._tail)
-        return gone
+        return characters + self._shortened(0)
 
-    def _add(self, stream: Stream, text: str) -> int:
-        stream.tail.append(text)
-        self._order.append(stream)
-        self._tail += len(text)
+    def _shortened(self, room: int) -> int:
         gone = 0
-        while self._tail > MAX_TEXT - HEAD:
-            gone += self._shorten(self._order[0], self._tail - (MAX_TEXT - HEAD))
+        while self._tail > room:
+            gone += self._shorten(self._order[0], self._tail - room)
         return gone
 
     def _shorten(self, stream: Stream, excess: int) -> int:
@@ -191,10 +234,17 @@ class Collector:
         name = "stderr" if said.content.get("name") == "stderr" else "stdout"
         last = self._latest()
         stream = last if isinstance(last, Stream) and last.name == name else self._append(Stream(name))
-        self._characters += self._budget.add(stream, sound(text))
+        self._characters += self._budget.add(stream, stream.line.write(sound(text)))
         if missing := said.content.get("left_out"):
+            self._finish_line()
             self._characters += self._budget.skip(stream, missing)
-            self._characters += self._budget.add(stream, sound(said.content["rest"]))
+            self._characters += self._budget.add(stream, stream.line.write(sound(said.content["rest"])))
+
+    def _finish_line(self) -> None:
+        """What comes next does not overwrite the last line any more."""
+        last = self._latest()
+        if isinstance(last, Stream):
+            self._characters += self._budget.add(last, last.line.take())
 
     def _data(self, said: Said) -> None:
         self._due_clear()
@@ -257,6 +307,7 @@ class Collector:
         return self._first[-1] if self._first else None
 
     def _append(self, output: Any) -> Any:
+        self._finish_line()
         if len(self._first) < FIRST_OUTPUTS:
             self._first.append(output)
             return output

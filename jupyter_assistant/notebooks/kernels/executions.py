@@ -322,10 +322,14 @@ class Driver:
         return state
 
     async def _interrupt_inside(self, request: Request) -> None:
-        """Interrupt the request once its code runs; IPython's kernel ignores interrupts until then."""
+        """Interrupt the request once its code runs; IPython's kernel ignores interrupts until then.
+
+        A cell that awaits something is not told of it until the kernel's loop wakes: any message wakes it.
+        """
         await within(ENTER, request.entered.wait())
         if not request.idle.is_set() and not request.reply.done():
             await self._interrupt()
+            self._client.send("kernel_info_request", {})
 
     def _leave(self, request: Request) -> None:
         """End without the request: its turn at the kernel ends when the kernel is through with it."""

@@ -7,6 +7,7 @@ everything is bounded: names, characters, elements looked at. Standard library o
 
 from __future__ import annotations
 
+import asyncio
 import builtins
 import fnmatch
 import sys
@@ -452,9 +453,32 @@ class Quiet(list):  # type: ignore[type-arg]  # Python 3.8
         finally:
             self.loud[:] = list(self)
             shell().events.callbacks["post_execute"] = self.loud
+            stay_busy()
 
 
 def keep_quiet() -> None:
     callbacks = shell().events.callbacks
     if not hasattr(callbacks["post_execute"], "give"):
         callbacks["post_execute"] = Quiet(callbacks["post_execute"])
+
+
+def stay_busy() -> None:
+    """While the user's cell runs, let our own end not pass for the cell's.
+
+    Front-ends and the server take any "idle" for the kernel's, but that of requests which are no user's activity.
+    """
+    if "execute_request" in _at_work():
+        shell().kernel.get_parent("control")["header"]["msg_type"] = "kernel_info_request"
+
+
+def _at_work() -> Any:
+    """The names of the functions that the main thread is in, or that one of its tasks waits in."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None:
+        yield frame.f_code.co_name
+        frame = frame.f_back
+    for task in asyncio.all_tasks(shell().kernel.io_loop.asyncio_loop):
+        waiting: Any = task.get_coro()
+        while type(waiting) is types.CoroutineType:
+            yield waiting.__name__
+            waiting = waiting.cr_await

@@ -7,6 +7,7 @@ registered as the notebook's session, so that every front-end finds it. The mana
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable
 from dataclasses import dataclass
 from logging import Logger
@@ -18,6 +19,8 @@ from ...errors import KernelDead, KernelNotFound, KernelUnable
 
 SHARED_PREFIX = "RTC:"
 """What real-time collaboration puts before a path."""
+REVIVAL, REVIVAL_STEP = 8.0, 0.1
+"""Seconds a kernel that died has to be started again by the server, which looks every three seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,21 @@ class Sessions:
         finally:
             if not lock.locked():
                 self._starting.pop(path, None)
+
+    async def alive(self, kernel_id: str) -> Any:
+        """The manager of the kernel, once its process runs; one that died or restarts is waited for.
+
+        Raises ``KernelDead`` where it does not come back.
+        """
+        deadline = time.monotonic() + REVIVAL
+        while self.has(kernel_id):
+            manager = self.kernels.get_kernel(kernel_id)
+            if await _awaited(manager.is_alive()):
+                return manager
+            if getattr(manager, "execution_state", None) == "dead" or time.monotonic() > deadline:
+                raise KernelDead("The kernel died and does not come back by itself.")
+            await asyncio.sleep(REVIVAL_STEP)
+        raise KernelDead("The kernel was shut down.")
 
     async def running(self) -> tuple[KernelState, ...]:
         """All running kernels of the server."""

@@ -1,8 +1,9 @@
 """A kernel's variables and documentation, read without getting in the way of what runs there.
 
-The law: nobody waits for us. Where the kernel has subshells they answer beside a running cell; where it has none, a
-busy kernel is not asked. What is sent for Python is ``probe.py``; it leaves no trace in the user's namespace, history
-or counters. Of other languages only what the protocol itself offers is asked.
+The law: nobody waits for us. IPython's kernel is asked on its control channel, which answers beside a running cell and,
+unlike a subshell, leaves the output of the user's threads where it belongs; another kernel is not asked while it is
+busy. What is sent for Python is ``probe.py``; it leaves no trace in the user's namespace, history or counters, and
+nobody is told that a running cell is over. Of other languages only what the protocol itself offers is asked.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ TIMEOUT = 5.0
 """Seconds a kernel has to answer; one whose cell holds the interpreter lock may not be able to."""
 MIME = "application/vnd.jupyter-assistant.variables+json"
 MAX_DOCUMENTATION = 20_000
+IPYTHON = "ipython"
+"""The implementation whose control channel takes every request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +80,8 @@ class Variables:
 
     async def documentation(self, name: str) -> str:
         """What the kernel itself says about a name, in any language; raises ``VariableNotFound`` and as ``list``."""
-        subshell = await self._client.subshell()
-        if subshell is None and self._client.is_busy:
-            raise KernelBusy("The kernel is at a cell and cannot be asked meanwhile.")
         content: Json = {"code": name, "cursor_pos": len(name), "detail_level": 0}
-        reply = await self._client.ask("inspect_request", content, timeout=TIMEOUT, subshell=subshell)
+        reply = await self._client.ask("inspect_request", content, timeout=TIMEOUT, channel=await self._channel())
         data = reply.get("data")
         text = data.get("text/plain") if isinstance(data, dict) and reply.get("found") else None
         if not isinstance(text, str) or not text:
@@ -89,23 +89,30 @@ class Variables:
         return text[:MAX_DOCUMENTATION]
 
     async def _probe(self, what: str, argument: str) -> Json:
-        self._check_language()
-        subshell = await self._client.subshell()
-        if subshell is None and self._client.is_busy:
-            raise KernelBusy("The kernel is at a cell and cannot be asked meanwhile.")
-        content = _beside(what, argument) if subshell else _alone(what, argument)
-        # The kernel has one flag for all its shells: a cell of the user's that asks for input must go on to be able to.
-        content |= {"allow_stdin": bool(subshell) and self._client.works_for_others}
-        reply = await self._client.ask("execute_request", content, timeout=TIMEOUT, subshell=subshell)
-        return _content(reply)
-
-    def _check_language(self) -> None:
-        language = str((self._client.info.get("language_info") or {}).get("name") or "this language")
+        language = await self._language()
         if language != "python":
             raise KernelUnable(
                 f"Variables of a {language} kernel cannot be listed.",
                 f"Run {language} code that prints them, or ask for the documentation of a name.",
             )
+        channel = await self._channel()
+        content = (_beside if channel == "control" else _alone)(what, argument)
+        # The kernel has one flag for all its threads: a cell of the user's that asks for input must be able to go on.
+        content |= {"allow_stdin": channel == "control" and self._client.works_for_others}
+        reply = await self._client.ask("execute_request", content, timeout=TIMEOUT, channel=channel)
+        return _content(reply)
+
+    async def _language(self) -> str:
+        told = await self._client.told(TIMEOUT)
+        return str((told.get("language_info") or {}).get("name") or "this language")
+
+    async def _channel(self) -> str:
+        """Where it can be asked now; raises ``KernelBusy``."""
+        if (await self._client.told(TIMEOUT)).get("implementation") == IPYTHON:
+            return "control"
+        if self._client.is_busy:
+            raise KernelBusy("The kernel is at a cell and cannot be asked meanwhile.")
+        return "shell"
 
     def _last_known(self, error: KernelBusy) -> KernelBusy:
         if self._known is None:
@@ -131,7 +138,7 @@ def _alone(what: str, argument: str) -> Json:
 
 
 def _beside(what: str, argument: str) -> Json:
-    """A request to a subshell: its code is always the same, so that IPython keeps but one copy of it."""
+    """A request beside the main shell: its code is always the same, so that IPython keeps but one copy of it."""
     code = f"__import__('builtins').exec({_source() + _QUIET!r}, {_SCOPE})"
     return _request(code, f"{_CALLBACKS}.give({what!r}, {argument!r})")
 
