@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jupyter_assistant.notebooks.cells import Cell
 from jupyter_assistant.tools import Image, Registry, Text, ToolOutput
 from jupyter_assistant.tools.notebook import notebook_tools
 from jupyter_assistant.tools.text import BUDGET, size
@@ -665,3 +666,23 @@ def test_any_arguments_end_in_a_result_that_can_be_sent(
     assert size(output.text) <= BUDGET
     assert str(place.root) not in output.text
     assert "The tool failed" not in output.text
+
+
+# ---------------------------------------------------------------- secrets that were not shown
+
+
+async def test_the_mark_of_a_secret_is_never_written_over_the_secret(call: Caller, place: Place) -> None:
+    source = 'key = "sk-live-canary-0123456789"\nrows = load(key)'
+    path = write(place, "secret.ipynb", code(source, "a"))
+    before = (place.root / path).read_bytes()
+    marked = 'key = "[redacted: API key]"\nrows = load(key, limit=5)'
+    cell = {"cell_type": "code", "source": marked}
+    for name, arguments in (
+        ("replace_cell", {"cell_id": "a", "source": marked, "source_hash": Cell("a", 0, "code", source).hash}),
+        ("edit_cell", {"cell_id": "a", "old": "sk-live-canary-0123456789", "new": "[redacted: API key]"}),
+        ("insert_cells", {"cells": [cell]}),
+    ):
+        assert "destroy the secret" in await call.error(name, path=path, **arguments), name
+    assert (place.root / path).read_bytes() == before
+    await call.ok("edit_cell", path=path, cell_id="a", old="load(key)", new="load(key, limit=5)")
+    assert "canary" in (place.root / path).read_text()

@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from typing import Annotated
 
+from ..errors import EditRefused
 from ..notebooks import Notebooks
 from ..notebooks.edits import CellChange, Change, ClearOutputs, Delete, Edit, Insert, Move, Replace, Substitute
 from .fields import After, Before, CellId, CellInput, CellType, NotebookPath
@@ -19,6 +20,10 @@ from .text import BUDGET, counted, encodable, fenced, shares, within
 Kinds = Mapping[str, str]
 """Types of cells by id."""
 SourceHash = Annotated[str, "Hash of the source the edit was made from, as shown beside the id"]
+
+
+MARK = "[redacted:"
+"""How the mark begins that stands in results where a secret was taken out (``context.redact``)."""
 
 
 class Editing:
@@ -33,6 +38,7 @@ class Editing:
     ) -> str:
         """Create a new notebook; refused where there already is one. Its folder must exist."""
         made = tuple(cell.made() for cell in cells or ())
+        _spare_secrets([cell.source for cell in made])
         document = await self._notebooks.create(path, made, kernel=kernel)
         snapshot = await document.read()
         lines = [f"Created {named(snapshot.path)} with {counted(len(snapshot.cells), 'cell')}."]
@@ -51,6 +57,7 @@ class Editing:
         Answers with the new cells' ids and hashes. They are not run: use run_cells.
         """
         made = tuple(cell.made() for cell in cells)
+        _spare_secrets([cell.source for cell in made])
         change, _ = await self._apply(path, Insert(made, after=after, before=before), {})
         lines = [f"Inserted {counted(len(change.inserted), 'cell')} into {named(change.path)}."]
         kinds = {name: cell.cell_type for name, cell in zip(change.inserted, cells, strict=True)}
@@ -116,8 +123,21 @@ class Editing:
     async def _apply(self, path: str, edit: Edit, expected: dict[str, str]) -> tuple[Change, Kinds]:
         """What was done, and of which type the cells were before."""
         document = await self._notebooks.open(path)
-        kinds = {cell.id: cell.cell_type for cell in (await document.read()).cells}
-        return await document.apply([edit], expected), kinds
+        cells = (await document.read()).cells
+        if isinstance(edit, Replace | Substitute):
+            text = edit.source if isinstance(edit, Replace) else edit.new
+            _spare_secrets([text], next((cell.source for cell in cells if cell.id == edit.cell_id), ""))
+        return await document.apply([edit], expected), {cell.id: cell.cell_type for cell in cells}
+
+
+def _spare_secrets(texts: list[str], before: str = "") -> None:
+    """Raise ``EditRefused`` where the mark of a secret that was not shown would be written over the secret itself."""
+    if MARK not in before and any(MARK in text for text in texts):
+        raise EditRefused(
+            "The text holds a “[redacted: …]” mark, which stands for a secret you were not shown; writing it would "
+            "destroy the secret.",
+            "Use edit_cell with an old and a new text that leave the secret's line as it is.",
+        )
 
 
 # ---------------------------------------------------------------- what was done
