@@ -33,6 +33,9 @@ into HTTP statuses, and ``assistant`` alone turns them into ``error`` events.
     │   ├── VariableNotFound     the kernel knows no such name
     │   └── ExecutionNotFound    unknown, or no longer kept
     ├── ToolError                a tool's result that is an error; carries the content there is
+    ├── ServerNotFound           no running Jupyter server to ask, or too many; for commands and kernels
+    ├── ServerUnreachable        the Jupyter server takes no connection: nothing was sent
+    ├── ServerLost               the connection ended inside an exchange: it may have been done
     └── ProviderError            the model's side
         ├── NoModel              no model is configured or none by that name is known
         ├── KeyRejected          401
@@ -230,6 +233,21 @@ class ToolError(AssistantError):
         self.content = content
 
 
+class ServerNotFound(AssistantError):
+    code = "server_not_found"
+    default_hint = "Start Jupyter in this folder, or name a running server."
+
+
+class ServerUnreachable(AssistantError):
+    code = "server_unreachable"
+    default_hint = "Start Jupyter again, then repeat the request."
+
+
+class ServerLost(AssistantError):
+    code = "server_lost"
+    default_hint = "It may have been done all the same: look before you repeat it."
+
+
 class ProviderError(AssistantError):
     code = "provider_error"
     default_hint = "Try again, or choose another model."
@@ -272,7 +290,7 @@ class QuotaExceeded(ProviderError):
 
 class ContextTooLong(ProviderError):
     code = "context_too_long"
-    default_hint = "Start a new conversation, or lower c.JupyterAssistant.context_tokens in the server's configuration."
+    default_hint = "Start a new conversation, or lower “Context, in tokens” in the assistant's settings."
 
 
 class RequestRejected(ProviderError):

@@ -87,9 +87,12 @@ class Endpoint:
 
     def _build(self) -> Application:
         with _environment(QUIET), _uncollected():
-            from .protocol import application
+            return self._application()
 
-            return application(self._desk)
+    def _application(self) -> Application:
+        from .protocol import mounted, served
+
+        return mounted(served(self._desk))
 
     async def close(self) -> None:
         """End every stream, then the sessions and the library's tasks."""

@@ -105,8 +105,8 @@ class Listing(Middleware):
         ]
 
 
-def application(desk: Desk) -> Application:
-    """The endpoint as an ASGI application with its route at ``PATH``."""
+def served(desk: Desk) -> FastMCP[Any]:
+    """The desk as a server of the library."""
     server: FastMCP[Any] = FastMCP(
         "jupyter-assistant",
         instructions=INSTRUCTIONS,
@@ -127,6 +127,11 @@ def application(desk: Desk) -> Application:
     server.add_completion_handler(_completions(desk))
     schemas = {tool.name: tool.parameters for tool in desk.tools}
     server._mcp_server.get_tool_input_schema = schemas.get  # else each call lists all tools to look for its schema
+    return server
+
+
+def mounted(server: FastMCP[Any]) -> Application:
+    """A server as an ASGI application with its route at ``PATH``."""
     return server.http_app(path=PATH, json_response=False, stateless_http=False, host_origin_protection=False)
 
 
