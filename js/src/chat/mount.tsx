@@ -17,6 +17,7 @@ import { Store } from './store';
 import type { Transport } from './transport';
 import { View } from './view';
 import { PanelContext } from './view/context';
+import { stepMessage } from './view/keys';
 
 export interface Mounted {
   /** Puts the cursor where the question is written. */
@@ -27,6 +28,8 @@ export interface Mounted {
   lead(words: string): void;
   /** The newest code block of the shown conversation that is complete; null without one. */
   lastCode(): Code | null;
+  /** Goes to the message before (-1) or after (1) the one that has the focus. */
+  step(by: -1 | 1): void;
   /** Whether the cursor is there. */
   focused(): boolean;
   dispose(): void;
@@ -115,7 +118,12 @@ export function mount(el: HTMLElement, { transport, host }: { transport: Transpo
   );
   void intents.start();
   void connections.learn();
-  onReturn(() => void intents.returned(), lifetime.signal);
+  onReturn(() => {
+    void intents.returned();
+    if (store.chat.dialog === 'none') {
+      void connections.learn(); // another tab may have chosen another model
+    }
+  }, lifetime.signal);
   return {
     focus,
     ask: async question => {
@@ -130,6 +138,9 @@ export function mount(el: HTMLElement, { transport, host }: { transport: Transpo
       store.dispatch({ do: 'draft', text: words, lead: true });
     },
     lastCode: () => newestCode(shown(store.chat)),
+    step: by => {
+      stepMessage(el, by, focus);
+    },
     focused: () => composer() !== null && document.activeElement === composer(),
     dispose: () => {
       lifetime.abort();

@@ -15,9 +15,11 @@ import type { Sidebar } from './sidebar';
 import { assistantIcon } from './sidebar';
 
 export const FOCUS = 'jupyter-assistant:focus';
+const PREVIOUS = 'jupyter-assistant:previous-message';
+const NEXT = 'jupyter-assistant:next-message';
 
 /** Commands whose keys also work while the cursor is in the panel. */
-const PASSED_ON = [FOCUS, ...NOTEBOOK_COMMANDS, 'docmanager:save', 'apputils:activate-command-palette'];
+const PASSED_ON = [FOCUS, PREVIOUS, NEXT, ...NOTEBOOK_COMMANDS, 'docmanager:save', 'apputils:activate-command-palette'];
 
 interface Wiring {
   readonly app: JupyterFrontEnd;
@@ -28,7 +30,20 @@ interface Wiring {
   readonly preferences: Preferences;
 }
 
-export function addCommands({ app, sidebar, trans, palette, shell, preferences }: Wiring): void {
+export function addCommands(wiring: Wiring): void {
+  const { app, sidebar, trans, palette } = wiring;
+  addFocus(wiring);
+  addStep(wiring, PREVIOUS, -1, trans.__('Go to the Message Above'));
+  addStep(wiring, NEXT, 1, trans.__('Go to the Message Below'));
+  for (const command of [FOCUS, PREVIOUS, NEXT]) {
+    palette?.addItem({ command, category: trans.__('Assistant') });
+  }
+  sidebar.node.addEventListener('keydown', event => {
+    passOn(app.commands, event);
+  });
+}
+
+function addFocus({ app, sidebar, trans, shell, preferences }: Wiring): void {
   app.commands.addCommand(FOCUS, {
     label: trans.__('Ask the Assistant'),
     caption: trans.__('Open the assistant and write a question, or leave it again'),
@@ -38,22 +53,34 @@ export function addCommands({ app, sidebar, trans, palette, shell, preferences }
     isVisible: () => preferences.enabled,
     execute: () => {
       if (sidebar.focused) {
-        leave(app, shell);
+        leave(app, shell, sidebar);
       } else {
         app.shell.activateById(sidebar.id);
       }
     }
   });
-  palette?.addItem({ command: FOCUS, category: trans.__('Assistant') });
-  sidebar.node.addEventListener('keydown', event => {
-    passOn(app.commands, event);
+}
+
+function addStep({ app, sidebar, preferences }: Wiring, id: string, by: -1 | 1, label: string): void {
+  app.commands.addCommand(id, {
+    label,
+    describedBy: { args: { type: 'object', properties: {} } },
+    isEnabled: () => preferences.enabled && sidebar.isVisible,
+    isVisible: () => preferences.enabled,
+    execute: () => {
+      sidebar.step(by);
+    }
   });
 }
 
 /** Back to where the user came from; JupyterLab closes the sidebar, Notebook leaves it open. */
-function leave(app: JupyterFrontEnd, shell: ILabShell | null): void {
+function leave(app: JupyterFrontEnd, shell: ILabShell | null, sidebar: Sidebar): void {
   const id = app.shell.currentWidget?.id;
-  shell?.collapseRight();
+  if (shell && Array.from(shell.widgets('left')).includes(sidebar)) {
+    shell.collapseLeft();
+  } else {
+    shell?.collapseRight();
+  }
   if (id) {
     app.shell.activateById(id);
   }

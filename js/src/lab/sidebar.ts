@@ -48,6 +48,11 @@ export class Sidebar extends Widget {
     return this.#panel?.lastCode() ?? null;
   }
 
+  /** Goes to the message before or after the one that has the focus, where the panel is loaded. */
+  step(by: -1 | 1): void {
+    this.#panel?.step(by);
+  }
+
   /** Goes out of the shell with all it has loaded; no run is stopped, and added again it goes on where it was. */
   leave(): void {
     this.parent = null;

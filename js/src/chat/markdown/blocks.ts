@@ -121,6 +121,15 @@ function firstOpen(tokens: readonly Token[]): number {
   return Math.max(0, last < 0 ? 0 : tokens.slice(0, last).findLastIndex(token => token.type !== 'space'));
 }
 
+/** A line at the end that may become a table's head, and what has come of the line below it. */
+const MAYBE_HEAD = /(?:^|\n)( {0,3}\|[^\n]*(?:\n[ \t|:-]*)?)$/;
+
+/** How much at the end is held back: until it is known to be a table, it would stand there as raw text and then jump. */
+function undecided(tokens: readonly Token[]): number {
+  const last = tokens.at(-1);
+  return last?.type === 'paragraph' ? (MAYBE_HEAD.exec(last.raw)?.[1]?.length ?? 0) : 0;
+}
+
 /** The same blocks again where nothing changed, so that they keep their identity. */
 function kept(before: readonly Block[], tokens: readonly Token[], settled: boolean, sameLinks: boolean): Block[] {
   return tokens.filter(visible).map((token, index) => {
@@ -136,13 +145,20 @@ function same(old: Block, token: Token, sameLinks: boolean): boolean {
   return equal && (sameLinks || !token.raw.includes('['));
 }
 
+/** Lexed but for what is held back. */
+function decided(rest: string, links: Links): ReturnType<typeof lex> {
+  const all = lex(rest, links, false);
+  const held = undecided(all.tokens);
+  return held ? lex(rest.slice(0, rest.length - held), links, false) : all;
+}
+
 function grown(before: Parsed, text: string): Parsed {
   const rest = text.slice(before.covered);
   if (before.text.length - before.covered > LONGEST_TAIL && !/^ {0,3}(`{3}|~{3})/.test(rest)) {
     const token: Token = { type: 'text', raw: rest, text: rest, escaped: true };
     return { ...before, text, tail: [{ token, settled: false }] };
   }
-  const { tokens, links } = lex(rest, before.links, false);
+  const { tokens, links } = decided(rest, before.links);
   const open = firstOpen(tokens);
   const done = tokens.slice(0, open);
   const linked = before.linked || Object.keys(links).length > 0;

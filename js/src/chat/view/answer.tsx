@@ -2,7 +2,7 @@
 
 import type { ComponentChildren, VNode } from 'preact';
 import { Component } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { Answer, Remedy } from '../conversation';
 import { questionOf, shown } from '../conversation';
 import { Markdown } from './markdown';
@@ -11,10 +11,13 @@ import { remedy } from '../remedies';
 import { usePanel } from './context';
 import { ErrorCard, RemedyButton } from './failure';
 import { CopyIcon, DoneIcon, EditIcon, RetryIcon } from './icons';
-import { ending, givenSummary, progress, thoughtSummary, usageSummary } from './summary';
+import { ending, givenSummary, thinking, thoughtSummary, underway, usageSummary } from './summary';
 
 /** Milliseconds for which a copy is confirmed. */
 const COPIED_MS = 2_000;
+
+/** Milliseconds after its end for which the thinking still stands open. */
+const THOUGHT_MS = 1_000;
 
 interface Props {
   readonly answer: Answer;
@@ -76,13 +79,61 @@ function GivenView({ given }: { given: Given }): VNode {
   );
 }
 
+/** Open while the model thinks; it closes once by itself, unless the reader has turned it, and never opens again so. */
 function Reasoning({ answer }: { answer: Answer }): VNode {
   const { trans } = usePanel().host;
+  const busy = thinking(answer);
+  const [open, setOpen] = useState(busy);
+  const own = useRef(busy);
+  useEffect(() => {
+    if (busy || !own.current) {
+      return undefined;
+    }
+    const timer = setTimeout(() => {
+      if (own.current) {
+        own.current = false;
+        setOpen(false);
+      }
+    }, THOUGHT_MS);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [busy]);
   return (
-    <details class="jp-Assistant-fold">
-      <summary>{thoughtSummary(answer, trans)}</summary>
-      <div class="jp-Assistant-reasoning">{answer.reasoning}</div>
+    <details class="jp-Assistant-fold" open={open}>
+      <summary
+        onClick={event => {
+          event.preventDefault();
+          own.current = false;
+          setOpen(!open);
+        }}
+      >
+        {thoughtSummary(answer, trans)}
+      </summary>
+      <Thoughts text={answer.reasoning} growing={busy} />
     </details>
+  );
+}
+
+/** Its own scroll box; the newest thought is in sight while they come, unless the reader has scrolled up. */
+function Thoughts({ text, growing }: { text: string; growing: boolean }): VNode {
+  const box = useRef<HTMLDivElement>(null);
+  const following = useRef(true);
+  useLayoutEffect(() => {
+    if (box.current && growing && following.current) {
+      box.current.scrollTop = box.current.scrollHeight;
+    }
+  }, [text]);
+  return (
+    <div
+      ref={box}
+      class="jp-Assistant-reasoning"
+      onScroll={({ currentTarget: { scrollHeight, scrollTop, clientHeight } }) => {
+        following.current = scrollHeight - scrollTop - clientHeight <= 5;
+      }}
+    >
+      {text}
+    </div>
   );
 }
 
@@ -118,7 +169,7 @@ function End({ answer, last }: { answer: Answer; last: boolean }): VNode {
   const how = ending(answer, trans);
   const usage = answer.usage ? usageSummary(answer.usage, trans) : '';
   const line =
-    answer.state === 'running' ? progress(answer, trans) : [how, answer.model, usage].filter(Boolean).join(' · ');
+    answer.state === 'running' ? underway(answer, trans) : [how, answer.model, usage].filter(Boolean).join(' · ');
   return (
     <div class="jp-Assistant-end">
       {answer.state === 'running' ? <span class="jp-Assistant-pulse" aria-hidden="true" /> : null}

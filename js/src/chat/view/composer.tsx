@@ -49,7 +49,7 @@ export function Composer(): VNode {
     if (event.key === 'Enter' && !event.shiftKey && !composing(event)) {
       event.preventDefault();
       send();
-    } else if (event.key === 'ArrowUp' && text === '' && !composing(event)) {
+    } else if (event.key === 'ArrowUp' && !event.altKey && text === '' && !composing(event)) {
       const last = lastQuestion(shown(store.chat));
       if (last) {
         event.preventDefault();
@@ -76,6 +76,7 @@ export function Composer(): VNode {
       <textarea
         ref={box}
         rows={1}
+        dir="auto"
         value={text}
         placeholder={trans.__('Ask a question')}
         aria-label={trans.__('Question')}

@@ -10,6 +10,7 @@ import type { Start } from './connect-endpoint';
 import { EndpointForm } from './connect-endpoint';
 import { LocalForm } from './connect-local';
 import { useChat, usePanel } from './context';
+import { ListIcon, LockIcon } from './icons';
 import { Sheet } from './sheet';
 
 type Way = 'local' | 'key' | 'gateway';
@@ -128,8 +129,11 @@ function WayRow({ name, about, closed, open, toggle, children }: RowProps): VNod
           }
         }}
       >
-        <strong>{name}</strong>
-        <small>{about}</small>
+        <span>
+          <strong>{name}</strong>
+          <small>{about}</small>
+        </span>
+        {closed ? <LockIcon /> : <ListIcon />}
       </button>
       {open ? <div class="jp-Assistant-form">{children}</div> : null}
     </div>

@@ -2,7 +2,7 @@
  * The transcript's scrolling: it follows the end while the reader is there.
  *
  * The law: who has scrolled up is left alone. What grows is heard of after the browser has laid it out, so that
- * nothing is ever laid out twice.
+ * nothing is ever laid out twice. A message that got the focus stays in sight while what is around it is rendered.
  */
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
@@ -12,6 +12,12 @@ import type { Conversation } from '../conversation';
 const TOLERANCE = 5;
 
 const atEnd = (box: HTMLElement): boolean => box.scrollHeight - box.scrollTop - box.clientHeight <= TOLERANCE;
+
+/** Whether nothing of an element is in sight. */
+function outside(el: HTMLElement, box: HTMLElement): boolean {
+  const [inner, outer] = [el.getBoundingClientRect(), box.getBoundingClientRect()];
+  return inner.bottom <= outer.top || inner.top >= outer.bottom;
+}
 
 export interface Following {
   readonly box: { current: HTMLElement | null };
@@ -27,11 +33,14 @@ export interface Following {
 export function useFollowing({ key, entries }: Conversation): Following {
   const box = useRef<HTMLElement>(null);
   const following = useRef(true);
+  const held = useHeld(box);
   const [behind, setBehind] = useState(false);
 
   const stay = (): void => {
     if (box.current && following.current) {
       box.current.scrollTop = box.current.scrollHeight;
+    } else if (box.current && held.current && outside(held.current, box.current)) {
+      held.current.scrollIntoView({ block: 'nearest' });
     }
   };
   const toEnd = (): void => {
@@ -55,6 +64,31 @@ export function useFollowing({ key, entries }: Conversation): Following {
     }
   }, [entries]);
   return { box, growing, behind, toEnd, onScroll };
+}
+
+/** The message that has the focus, until the reader scrolls on. */
+function useHeld(box: { current: HTMLElement | null }): { current: HTMLElement | null } {
+  const held = useRef<HTMLElement | null>(null);
+  useEffect(() => {
+    const abort = new AbortController();
+    const listening = { signal: abort.signal, capture: true, passive: true };
+    const letGo = (event: Event): void => {
+      if (!(event instanceof KeyboardEvent && event.altKey)) {
+        held.current = null;
+      }
+    };
+    for (const name of ['focusout', 'wheel', 'touchmove', 'pointerdown', 'keydown']) {
+      box.current?.addEventListener(name, letGo, listening);
+    }
+    const hold = ({ target }: Event): void => {
+      held.current = target instanceof Element ? target.closest<HTMLElement>('article') : null;
+    };
+    box.current?.addEventListener('focusin', hold, listening);
+    return () => {
+      abort.abort();
+    };
+  }, []);
+  return held;
 }
 
 /** Calls back when the box or what grows in it has another size. */

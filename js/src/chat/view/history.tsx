@@ -248,7 +248,7 @@ function RenameRow({ item, back }: { item: Item; back: () => void }): VNode {
         onKeyDown={event => {
           if (event.key === 'Enter' && !event.isComposing) {
             end(event.currentTarget.value.trim(), back);
-          } else if (event.key === 'Escape') {
+          } else if (event.key === 'Escape' && !event.isComposing) {
             event.stopPropagation();
             end('', back);
           }
@@ -298,7 +298,7 @@ function DeleteRow({ item, title, back, revert, gone }: DeleteProps): VNode {
         aria-label={trans.__('Delete %1?', title)}
         onKeyDown={event => {
           touch(touched + 1);
-          if (event.key === 'Escape') {
+          if (event.key === 'Escape' && !event.isComposing) {
             event.stopPropagation();
             back();
           }
@@ -361,7 +361,7 @@ function useClosing(box: { current: HTMLElement | null }, close: () => void): vo
       }
     };
     const escape = (event: KeyboardEvent): void => {
-      if (event.key === 'Escape') {
+      if (event.key === 'Escape' && !event.isComposing) {
         event.stopPropagation();
         close();
         box.current?.parentElement?.querySelector('button')?.focus();

@@ -1,6 +1,6 @@
 /**
- * Keys in the transcript: Alt+Up and Alt+Down go from message to message, from the composer too; Home and End to the
- * first and the last one.
+ * Going from message to message, as the host's commands do, and the transcript's own keys: Home and End go to the first
+ * and the last one.
  *
  * The law: a key that means something where the focus is keeps its meaning, and no letter is ever one of these keys.
  */
@@ -11,8 +11,6 @@ interface Around {
   /** The transcript. */
   readonly box: HTMLElement;
   readonly toEnd: () => void;
-  /** Puts the cursor into the composer. */
-  readonly compose: () => void;
 }
 
 const HOME = '.jp-Assistant-body, .jp-Assistant-composer';
@@ -27,27 +25,34 @@ function attend(message: HTMLElement, box: HTMLElement): void {
   message.scrollIntoView({ block: message.offsetHeight > box.clientHeight ? 'start' : 'nearest' });
 }
 
+/**
+ * Puts the focus on the message before or after the one that has it: from anywhere else the newest is the one before,
+ * and after the newest comes the composer. Under an open sheet or list nothing is moved.
+ */
+export function stepMessage(panel: HTMLElement, by: -1 | 1, compose: () => void): void {
+  const box = panel.querySelector<HTMLElement>('[role=log]');
+  const { activeElement } = document;
+  if (!box || (panel.contains(activeElement) && !activeElement?.closest(HOME))) {
+    return;
+  }
+  const messages = messagesOf(box);
+  const here = messages.findIndex(message => message.contains(activeElement));
+  const there = here < 0 ? (by < 0 ? messages.at(-1) : undefined) : messages[Math.max(0, here + by)];
+  if (there) {
+    attend(there, box);
+  } else {
+    compose();
+  }
+}
+
+function messagesOf(box: HTMLElement): HTMLElement[] {
+  return Array.from(box.querySelectorAll<HTMLElement>('article'));
+}
+
 /** Whether the key was for the transcript. */
-function turn(event: KeyboardEvent, { box, toEnd, compose }: Around): boolean {
-  const messages = Array.from(box.querySelectorAll<HTMLElement>('article'));
+function turn(event: KeyboardEvent, { box, toEnd }: Around): boolean {
+  const messages = messagesOf(box);
   const target = event.target instanceof HTMLElement ? event.target : box;
-  const here = messages.findIndex(message => message.contains(target));
-  if (event.altKey && event.key === 'ArrowUp') {
-    const above = here < 0 ? messages.at(-1) : messages[Math.max(0, here - 1)];
-    if (above) {
-      attend(above, box);
-    }
-    return above !== undefined;
-  }
-  if (event.altKey && event.key === 'ArrowDown' && here >= 0) {
-    const below = messages[here + 1];
-    if (below) {
-      attend(below, box);
-    } else {
-      compose();
-    }
-    return true;
-  }
   if (event.altKey || !(target === box || messages.includes(target))) {
     return false;
   }
@@ -63,20 +68,18 @@ function turn(event: KeyboardEvent, { box, toEnd, compose }: Around): boolean {
   return true;
 }
 
-/** Listens in the transcript and in the composer below it. */
-export function useMessageKeys(box: { current: HTMLElement | null }, toEnd: () => void, compose: () => void): void {
+/** Listens in the transcript. */
+export function useMessageKeys(box: { current: HTMLElement | null }, toEnd: () => void): void {
   useEffect(() => {
     const abort = new AbortController();
-    const root = box.current?.closest<HTMLElement>('.jp-Assistant-panel') ?? box.current;
+    const root = box.current;
     const press = (event: KeyboardEvent): void => {
-      const inside = event.target instanceof Element && event.target.closest(HOME) !== null;
-      if (box.current && inside && plain(event) && turn(event, { box: box.current, toEnd, compose })) {
+      if (root && plain(event) && turn(event, { box: root, toEnd })) {
         event.preventDefault();
         event.stopPropagation();
       }
     };
-    // Before the composer, to which an arrow alone means something else.
-    root?.addEventListener('keydown', press, { capture: true, signal: abort.signal });
+    root?.addEventListener('keydown', press, { signal: abort.signal });
     return () => {
       abort.abort();
     };

@@ -258,7 +258,7 @@ function useOpen(box: { current: HTMLElement | null }, button: { current: HTMLEl
       }
     };
     const escape = (event: KeyboardEvent): void => {
-      if (event.key === 'Escape') {
+      if (event.key === 'Escape' && !event.isComposing) {
         event.stopPropagation();
         connections.show('none');
         (before instanceof HTMLElement && before !== document.body ? before : button.current)?.focus();

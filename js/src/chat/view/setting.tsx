@@ -122,7 +122,7 @@ export function SettingField({ setting, draft, problem, first, secret, forgets, 
       ) : null}
       {problem ? (
         <p class="jp-Assistant-problem" role="alert">
-          {problem.text} {problem.hint}
+          {problem.text.replace(`${setting.name}: `, '')} {problem.code === 'invalid' ? '' : problem.hint}
         </p>
       ) : null}
       {forgets ? (

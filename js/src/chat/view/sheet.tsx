@@ -31,7 +31,7 @@ export function Sheet({ title, close, children }: SheetProps): VNode {
       aria-modal="true"
       aria-label={title}
       onKeyDown={event => {
-        if (event.key === 'Escape') {
+        if (event.key === 'Escape' && !event.isComposing) {
           event.stopPropagation();
           close();
         } else if (event.key === 'Tab') {

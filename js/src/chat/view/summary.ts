@@ -39,11 +39,17 @@ export function usageSummary(usage: Usage, trans: Trans): string {
   return [tokens, seconds, cost].filter(Boolean).join(' · ');
 }
 
+/** Whether the model thinks, and has not begun to answer. */
+export function thinking({ state, text }: Answer): boolean {
+  return state === 'running' && !text;
+}
+
 /** The thinking in one line, as "Thought for 12 s" where its time was witnessed. */
-export function thoughtSummary({ state, text, thought }: Answer, trans: Trans): string {
-  if (state === 'running' && !text) {
+export function thoughtSummary(answer: Answer, trans: Trans): string {
+  if (thinking(answer)) {
     return trans.__('Thinking…');
   }
+  const { thought } = answer;
   const seconds = thought ? Math.round((thought.to - thought.from) / 1000) : 0;
   return seconds > 0 ? trans.__('Thought for %1 s', seconds) : trans.__('Thoughts');
 }
@@ -66,6 +72,12 @@ export function progress(answer: Answer, trans: Trans): string {
     return trans.__('Generating…');
   }
   return answer.reasoning ? trans.__('Thinking…') : waiting(answer, trans);
+}
+
+/** What stands below a running answer: where the thinking above says already what goes on, whose it is. */
+export function underway(answer: Answer, trans: Trans): string {
+  const doing = progress(answer, trans);
+  return answer.reasoning && doing === thoughtSummary(answer, trans) ? answer.model : doing;
 }
 
 function waiting({ model }: Answer, trans: Trans): string {

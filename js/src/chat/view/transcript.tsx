@@ -21,12 +21,11 @@ import { Sight, SightContext } from './near';
 const AT_ONCE = 8;
 
 export function Transcript(): VNode {
-  const { host, focus } = usePanel();
-  const { trans } = host;
+  const { trans } = usePanel().host;
   const conversation = useChat(shown);
   const { box, growing, behind, toEnd, onScroll } = useFollowing(conversation);
   const sight = useSight(box);
-  useMessageKeys(box, toEnd, focus);
+  useMessageKeys(box, toEnd);
   return (
     <div class="jp-Assistant-body">
       <section

@@ -5,7 +5,7 @@
  */
 
 import type { VNode } from 'preact';
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { shortName } from '../models';
 import type { Changes, Failure, Trial, Tried } from '../protocol';
 import { usePanel } from './context';
@@ -109,8 +109,14 @@ export function FormEnd({ trying, ready, test, save }: EndProps): VNode {
   const { trial, busy } = trying;
   const idle = busy === 'no';
   const savable = idle && ready && trial !== null;
+  const box = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    if (trial) {
+      box.current?.scrollIntoView({ block: 'nearest' });
+    }
+  }, [trial]);
   return (
-    <div class="jp-Assistant-formEnd">
+    <div ref={box} class="jp-Assistant-formEnd">
       <button
         type="button"
         class="jp-Assistant-button"
