@@ -221,7 +221,7 @@ class Page:
 
     def new(self) -> None:
         """An empty conversation."""
-        self.sidebar.root.get_by_role("button", name="New conversation").first.click()
+        self.sidebar.root.get_by_role("button", name="New conversation", exact=True).click()
         expect(self.sidebar.root.get_by_role("article")).to_have_count(0)
 
     def answer(self) -> None:

@@ -112,7 +112,9 @@ class ContextItem:
     language model (the offline responder); they were cut and redacted with the text.
     """
 
-    kind: Literal["notebook", "cell", "selection", "error", "output", "variables", "variable", "documentation", "source"]
+    kind: Literal[
+        "notebook", "cell", "selection", "error", "output", "variables", "variable", "documentation", "source"
+    ]
     label: str
     text: str
     path: str | None = None

@@ -60,6 +60,8 @@ def test_words_that_the_open_notebook_lacks_lead_elsewhere() -> None:
     assert is_foreign("how many vans are needed?", notebook)
     assert not is_foreign("how is the total made?", notebook)
     assert not is_foreign("what does this need?", notebook)
+    assert not is_foreign("Explain the error in cell 11", notebook)
+    assert not is_foreign("why is the output empty?", notebook)
     assert not is_foreign("hello", None)
 
 
@@ -124,6 +126,7 @@ async def test_a_question_about_the_open_notebook_brings_no_others(server: Serve
 async def test_a_word_only_others_have_brings_them_unasked(server: Server, notebooks: Path) -> None:
     events = await server.ask("how are vans calculated?", notebook={"path": SALES})
     assert "`bike-rentals.ipynb` [cell 61]" in text(events)
+    assert "bike-rentals.ipynb · cell 61" in [source["title"] for source in data(events, "sources")[-1]]
 
 
 async def test_the_workspace_is_searched_over_http(server: Server, notebooks: Path) -> None:

@@ -55,8 +55,15 @@ function bare(token: Token): unknown {
   );
 }
 
+/** A text that still grows, without the lines of its last paragraph that may become a table's head. */
+function known(text: string): string {
+  const last = new Lexer(lexing(false)).lex(text).at(-1);
+  const head = / {0,3}\|.*(?:\n[-|: \t]*)?$/.exec(last?.type === 'paragraph' ? last.raw : '');
+  return head && (head.index === 0 || last?.raw[head.index - 1] === '\n') ? text.slice(0, -head[0].length) : text;
+}
+
 function full(text: string, whole = true): unknown[] {
-  const tokens = new Lexer(lexing(whole)).lex(text);
+  const tokens = new Lexer(lexing(whole)).lex(whole ? text : known(text));
   return tokens.filter(token => token.type !== 'space' && token.type !== 'def').map(bare);
 }
 
@@ -143,4 +150,27 @@ test.each([
 ])('50 kB of nothing but %s are read, with every character kept', (_, text) => {
   const parsed = advance(advance(EMPTY, text, false), text, true);
   expect(parsed.committed.length).toBeGreaterThan(0);
+});
+
+/** What kinds of blocks stand there after each character. */
+function kinds(text: string): Set<string> {
+  const seen = new Set<string>();
+  let parsed = EMPTY;
+  for (let length = 1; length <= text.length; length++) {
+    parsed = advance(parsed, text.slice(0, length), false);
+    [...parsed.committed, ...parsed.tail].forEach(block => seen.add(block.token.type));
+  }
+  return seen;
+}
+
+test('a table that streams is never seen as raw text first', () => {
+  expect(kinds('| a | b |\n| --- | :-: |\n| 1 | 2 |\n')).toEqual(new Set(['table']));
+  expect(kinds('# Title\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n')).toEqual(new Set(['heading', 'table']));
+});
+
+test('a line that turns out not to begin a table is shown with the next one, or in the end', () => {
+  const line = '|x| is its absolute value';
+  expect(advance(EMPTY, line, false).tail).toEqual([]);
+  expect(shape(advance(EMPTY, `${line}\nso`, false))).toMatchObject([{ type: 'paragraph', text: `${line}\nso` }]);
+  expect(shape(advance(EMPTY, line, true))).toMatchObject([{ type: 'paragraph', text: line }]);
 });

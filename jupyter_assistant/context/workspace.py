@@ -31,6 +31,12 @@ _BEYOND = re.compile(
     r"|\bother (?:files?|analys[ei]s)\b|\bdid (?:I|we) (?:ever|already)\b|\bwhere (?:else )?(?:did|have) (?:I|we)\b",
     re.IGNORECASE,
 )
+_HERE = re.compile(
+    r"\b(?:this|that|these|here|it|cells?|notebook|selection|line|output|plot|errors?|exceptions?|traceback|bugs?"
+    r"|fail(?:s|ed|ing|ure)?|broken?|wrong|works?|runs?|above|below)\b",
+    re.IGNORECASE,
+)
+"""What people say of the notebook they look at."""
 _NOTEBOOK = re.compile(r"[\w./-]+\.ipynb\b")
 
 
@@ -51,13 +57,17 @@ def names_beyond(question: str, path: str | None) -> bool:
 
 
 def is_foreign(question: str, notebook: Snapshot | None) -> bool:
-    """Whether the open notebook holds none of the words that the question is about; without one, whether those are
-    more than one.
+    """Whether the open notebook holds none of the words that the question is about, and it does not speak of what is
+    seen there; without a notebook, whether it is about more than one word.
     """
     words = set(asked_words(question))
     if notebook is None:
         return len(words) > 1
-    return bool(words) and not any(words & read(cell.source).counts.keys() for cell in notebook.cells)
+    return (
+        bool(words)
+        and not _HERE.search(question)
+        and not any(words & read(cell.source).counts.keys() for cell in notebook.cells)
+    )
 
 
 def search_words(question: str) -> str:

@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, BrowserContext
 
-from tests.chromium.sidebar import Sidebar, chromium
+from tests.chromium.sidebar import EXAMPLE_PAGE, PERMISSIONS, Sidebar, chromium
 from tests.gateway import Gateway, running_gateway
 from tests.lab import Lab, running_lab
+
+AS_IT_IS = {"color_scheme": "null", "reduced_motion": "null", "forced_colors": "null"}
+"""What ``emulate_media`` takes for no emulation."""
 
 OpenSidebar = Callable[..., AbstractContextManager[Sidebar]]
 
@@ -61,30 +64,71 @@ def browser() -> Iterator[Browser]:
         yield running
 
 
-@pytest.fixture
-def open_sidebar(lab: Lab, browser: Browser) -> OpenSidebar:
-    """Opens the sidebar in a window of its own and asks in the end: no request left the server, no script failed.
+class Window:
+    """A window that the tests of a file share, one after the other; each finds it as if it had just been opened.
 
-    Words go to Playwright's ``new_context``: ``color_scheme``, ``viewport``, ``reduced_motion``, …
+    To load JupyterLab takes longer than most tests: the page is kept while only the sidebar was used in it.
+    """
+
+    def __init__(self, lab: Lab, context: BrowserContext) -> None:
+        self._lab = lab
+        self._context = context
+        self._kept: Sidebar | None = None
+
+    def sidebar(self, **media: object) -> Sidebar:
+        """A new panel beside the example, which nobody has touched."""
+        kept = self._kept
+        if kept and not kept.page.is_closed() and kept.untouched:
+            kept.strangers.clear()
+            kept.problems.clear()
+        else:
+            kept = self.page()
+        kept.page.emulate_media(**{**AS_IT_IS, **media})  # type: ignore[arg-type]
+        return kept.renew()
+
+    def page(self, page: str = EXAMPLE_PAGE) -> Sidebar:
+        """The only page from now on, just opened; nothing of the pages before it is remembered."""
+        for other in self._context.pages:
+            other.close()
+        self._kept = opened = Sidebar(self._lab, self._context.new_page())
+        opened.page.goto(self._lab.page("api/status"))  # another document of the same origin
+        opened.page.evaluate("localStorage.clear()")
+        opened.watch()
+        return opened.open(page)
+
+
+@pytest.fixture(scope="module")
+def window(lab: Lab, browser: Browser) -> Iterator[Window]:
+    """The window of a file's tests."""
+    context = browser.new_context(
+        viewport={"width": 1400, "height": 900}, accept_downloads=True, permissions=PERMISSIONS
+    )
+    yield Window(lab, context)
+    context.close()
+
+
+@pytest.fixture
+def open_sidebar(window: Window) -> OpenSidebar:
+    """Opens the sidebar in a page just loaded and asks in the end: no request left the server, no script failed.
+
+    Words go to Playwright's ``emulate_media``: ``color_scheme``, ``reduced_motion``, ``forced_colors``, …; a page that
+    has been loaded will do for these.
     """
 
     @contextmanager
-    def opening(page: str = "lab/tree/failing-sales.ipynb?reset", **context: object) -> Iterator[Sidebar]:
-        window = browser.new_context(**{"viewport": {"width": 1400, "height": 900}, **context})  # type: ignore[arg-type]
-        try:
-            opened = Sidebar(lab, window.new_page())
-            opened.watch()
-            yield opened.open(page)
-            assert opened.strangers == []
-            assert opened.problems == []
-        finally:
-            window.close()
+    def opening(page: str = EXAMPLE_PAGE, **media: object) -> Iterator[Sidebar]:
+        opened = window.sidebar(**media) if media else window.page(page)
+        yield opened
+        assert opened.strangers == []
+        assert opened.problems == []
 
     return opening
 
 
 @pytest.fixture
-def sidebar(open_sidebar: OpenSidebar) -> Iterator[Sidebar]:
-    """The sidebar beside the failing example."""
-    with open_sidebar(accept_downloads=True, permissions=["clipboard-read", "clipboard-write"]) as opened:
-        yield opened
+def sidebar(window: Window) -> Iterator[Sidebar]:
+    """The sidebar beside the failing example; no request of its page leaves the server, no script of it fails."""
+    opened = window.sidebar()
+    yield opened
+    assert opened.strangers == []
+    assert opened.problems == []

@@ -16,6 +16,47 @@ from tests.lab import Lab
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
 LOAD_MS = 60_000
 KEY_MS = 5_000
+EXAMPLE = "failing-sales.ipynb"
+EXAMPLE_PAGE = f"lab/tree/{EXAMPLE}?reset"
+PERMISSIONS = ["clipboard-read", "clipboard-write"]
+
+CELLS = """Array.from(window.jupyterapp?.shell.currentWidget?.content?.model?.cells ?? [], ({ sharedModel }) => {
+  const { id, cell_type, source, outputs, execution_count } = sharedModel.toJSON();
+  return JSON.stringify([id, cell_type, source, outputs?.length, execution_count]);
+}).join()"""
+
+NOTE = f"void (window.asOpened ??= {CELLS})"
+
+UNTOUCHED = f"""path => {{
+  const shell = window.jupyterapp?.shell;
+  const [shown, ...others] = Array.from(shell?.widgets('main') ?? []);
+  return location.pathname.includes('/lab/') && others.length === 0 && shown?.context?.path === path
+    && window.asOpened === {CELLS} && !document.querySelector('.jp-Dialog')
+    && Array.from(shell.widgets('right')).some(each => each.id === 'jupyter-assistant');
+}}"""
+"""Whether a page is as it was when it was opened, but for the sidebar and the theme.
+
+A notebook is "dirty" as soon as its kernel has told its version: its cells are compared.
+"""
+
+RENEW = """() => {
+  const { shell } = window.jupyterapp;
+  const sidebar = Array.from(shell.widgets('right')).find(each => each.id === 'jupyter-assistant');
+  sidebar.leave();
+  localStorage.clear();
+  sessionStorage.clear();
+  const { content } = shell.currentWidget;
+  content.deselectAll();
+  content.mode = 'command';
+  content.activeCellIndex = 0;
+  content.node.querySelector('.jp-WindowedPanel-outer')?.scrollTo(0, 0);
+  for (const { editor } of content.widgets) {
+    editor?.setCursorPosition({ line: 0, column: 0 });
+  }
+  shell.add(sidebar, 'right', { rank: 100 });
+  shell.activateById(sidebar.id);
+}"""
+"""A panel of the sidebar's anew, as its off switch makes one, beside the notebook as it was opened."""
 
 
 @contextmanager
@@ -45,10 +86,22 @@ class Sidebar:
         self.page.on("request", lambda request: self._note(request.url))
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
 
-    def open(self, page: str = "lab/tree/failing-sales.ipynb?reset") -> Sidebar:
+    def open(self, page: str = EXAMPLE_PAGE) -> Sidebar:
         """Open a notebook and the sidebar, by the key."""
         self.page.goto(self.lab.page(page))
         return self._shown()
+
+    @property
+    def untouched(self) -> bool:
+        """Whether the page is as it was opened beside the example; what the sidebar did does not count."""
+        return bool(self.page.evaluate(UNTOUCHED, EXAMPLE))
+
+    def renew(self) -> Sidebar:
+        """A panel that remembers nothing, in the page as it is."""
+        self.page.unroute_all()
+        self.page.evaluate(RENEW)
+        self.question.wait_for()
+        return self
 
     def reload(self) -> Sidebar:
         """Load the page again, as a user does."""
@@ -64,6 +117,7 @@ class Sidebar:
             with suppress(TimeoutError):
                 self.question.wait_for(timeout=KEY_MS)
         expect(self.question).to_be_visible()
+        self.page.evaluate(NOTE)
         return self
 
     @property

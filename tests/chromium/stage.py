@@ -8,11 +8,10 @@ from dataclasses import dataclass
 import httpx
 from playwright.sync_api import Page
 
-from tests.chromium.sidebar import Sidebar
+from tests.chromium.sidebar import EXAMPLE_PAGE, Sidebar
 from tests.gateway import Gateway
 from tests.lab import Lab
 
-FAILING = "lab/tree/failing-sales.ipynb?reset"
 THEMES: Mapping[str, str] = {
     "light": "JupyterLab Light",
     "dark": "JupyterLab Dark",
@@ -55,15 +54,27 @@ class Stage:
         )
         return answer.raise_for_status()
 
-    def begin(self, page: str = FAILING, *, model: str | None = None, base_url: str | None = None) -> Sidebar:
-        """A window that remembers nothing, on a page, with a model of the gateway's or with none."""
+    def begin(self, page: str = EXAMPLE_PAGE, *, model: str | None = None, base_url: str | None = None) -> Sidebar:
+        """A sidebar that remembers nothing, on a page, with a model of the gateway's or with none.
+
+        The page is loaded only when it is another one, or the notebook was touched.
+        """
         self.choose(model, base_url)
+        opened = self.sidebar
+        if page == EXAMPLE_PAGE and opened.untouched:
+            self.wear("light")
+            opened.renew()
+        else:
+            self.blank()
+            opened.open(page)
+        opened.root.get_by_role("button", name="Model:").get_by_text("…", exact=True).wait_for(state="detached")
+        return opened
+
+    def blank(self) -> None:
+        """Leave JupyterLab; nothing is stored and no request is caught any more."""
         self.page.unroute_all()
         self.page.goto(self.lab.page("api/status"))  # another document: what is stored cannot be written once more
         self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
-        opened = self.sidebar.open(page)
-        opened.root.get_by_role("button", name="Model:").get_by_text("…", exact=True).wait_for(state="detached")
-        return opened
 
     def choose(self, model: str | None, base_url: str | None = None) -> None:
         """A model of the gateway's from now on; None for the built-in responder."""
@@ -77,6 +88,8 @@ class Stage:
     def wear(self, theme: str) -> None:
         """Change JupyterLab's theme, as its menu does."""
         self.hold()
+        if self.page.evaluate("document.body.dataset.jpThemeName") == THEMES[theme]:
+            return
         self.page.evaluate(
             "async theme => void (await window.jupyterapp.commands.execute('apputils:change-theme', {theme}))",
             THEMES[theme],

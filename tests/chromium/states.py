@@ -174,8 +174,7 @@ def empty_without_a_chosen_model(stage: Stage) -> None:
 @state
 def empty_without_a_notebook(stage: Stage) -> None:
     stage.choose("markdown")
-    stage.page.goto(stage.lab.page("api/status"))
-    stage.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+    stage.blank()
     stage.page.goto(stage.lab.page("lab?reset"))
     stage.page.wait_for_selector(".jp-Launcher", timeout=60_000)
     if not stage.sidebar.question.is_visible():
@@ -223,6 +222,7 @@ def answered(stage: Stage) -> None:
 @state
 def answered_with_everything_open(stage: Stage) -> None:
     sidebar = asked(stage, "showcase")
+    expect(sidebar.answer.locator("details[open]")).to_have_count(0)  # the thinking closes by itself, once
     for summary in sidebar.answer.locator("summary").all():
         summary.click()
     sidebar.root.get_by_role("log").evaluate("log => { log.scrollTop = 0; }")

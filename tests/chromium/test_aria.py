@@ -57,8 +57,14 @@ def as_before(lab: Lab) -> Iterator[None]:
 
 
 def change(lab: Lab, **values: str | None) -> None:
+    http(lab, "PATCH", "settings", values)
+
+
+def http(lab: Lab, method: str, path: str, body: object = None) -> httpx.Response:
     headers = {"Authorization": f"token {lab.token}"}
-    httpx.patch(f"{lab.url}assistant/settings", json=values, headers=headers, trust_env=False).raise_for_status()
+    url = f"{lab.url}assistant/{path}"
+    answer = httpx.request(method, url, json=body, headers=headers, trust_env=False, timeout=30)
+    return answer.raise_for_status()
 
 
 def announce(lab: Lab, how: str) -> None:
@@ -126,6 +132,7 @@ def test_a_lost_connection_is_said_at_once_and_the_answer_comes_all_the_same(sid
 
 def test_who_wants_it_hears_the_whole_answer_in_the_end(open_sidebar: OpenSidebar, lab: Lab) -> None:
     announce(lab, "full")
+    change(lab, model="markdown-60")
     with open_sidebar() as sidebar:
         sidebar.page.evaluate(HEARD)
         sidebar.ask("What is total?")
@@ -230,6 +237,31 @@ def test_a_sheet_keeps_the_focus_and_gives_it_back_at_escape(sidebar: Sidebar, o
     page.keyboard.press("Escape")
     expect(sheet).to_have_count(0)
     expect(button).to_be_focused()
+
+
+@pytest.mark.parametrize("asked_elsewhere", [False, True])
+def test_a_conversation_redrawn_under_a_sheet_gives_the_focus_back_to_the_opener_or_the_composer(
+    sidebar: Sidebar, asked_elsewhere: bool
+) -> None:
+    page, root, lab = sidebar.page, sidebar.root, sidebar.lab
+    change(lab, model="status-401")
+    sidebar.ask("Anybody there?")
+    opener = sidebar.finished().get_by_role("button", name="Replace the key")
+    opener.focus()
+    page.keyboard.press("Enter")
+    sheet = root.get_by_role("dialog", name="Connect a model")
+    expect(sheet.locator("input:focus")).to_have_count(1)
+    newest = http(lab, "GET", "conversations").json()["conversations"][0]["id"]
+    if asked_elsewhere:
+        http(lab, "POST", "chat", {"question": "And now?", "conversation_id": newest, "model": "markdown"})
+    http(lab, "PATCH", f"conversations/{newest}", {"title": "Named elsewhere"})
+    page.evaluate("window.dispatchEvent(new Event('focus'))")  # a headless window has no focus to lose
+    expect(root.locator(".jp-Assistant-title")).to_contain_text("Named elsewhere")
+    expect(root.locator("article")).to_have_count(4 if asked_elsewhere else 2)
+    assert holds_the_focus(sheet)
+    page.keyboard.press("Escape")
+    expect(sheet).to_have_count(0)
+    expect(sidebar.question if asked_elsewhere else opener).to_be_focused()
 
 
 def holds_the_focus(box: Locator) -> bool:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Mapping, Sequence
 
+import httpx
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from tests.chromium.conftest import OpenSidebar
 from tests.chromium.sidebar import Sidebar
 from tests.gateway import Gateway
 from tests.lab import Lab
@@ -139,6 +143,42 @@ def test_a_cell_is_asked_about_from_its_toolbar_and_its_menu(sidebar: Sidebar) -
     cell(page, 3).click(button="right")
     page.get_by_role("menuitem", name="Ask about This Cell").click()
     expect(sidebar.question).to_have_value("About cell 3: why?")
+
+
+def test_the_palette_has_the_commands_and_one_of_them_opens_the_composer(sidebar: Sidebar) -> None:
+    page = sidebar.page
+    page.keyboard.press("Control+Shift+A")
+    expect(sidebar.question).to_be_hidden()
+    page.keyboard.press("Control+Shift+C")
+    palette = page.locator(".lm-CommandPalette")
+    page.keyboard.type("assistant")
+    listed = palette.locator("[data-command^='jupyter-assistant:']")
+    expect(listed.first).to_be_visible()
+    expect(palette.locator("[data-command='jupyter-assistant:ask-cell']")).to_be_visible()
+    palette.locator("[data-command='jupyter-assistant:focus']").click()
+    expect(sidebar.question).to_be_focused()
+
+
+def test_a_key_of_the_users_own_opens_and_leaves_the_composer(lab: Lab, open_sidebar: OpenSidebar) -> None:
+    own = {"command": "jupyter-assistant:focus", "keys": ["Accel Alt Y"], "selector": "body"}
+    set_shortcuts(lab, [own])
+    with open_sidebar() as sidebar:
+        for _ in range(2):
+            sidebar.page.keyboard.press("Control+Alt+Y")
+            expect(sidebar.question).to_be_hidden()
+            sidebar.page.keyboard.press("Control+Alt+Y")
+            expect(sidebar.question).to_be_focused()
+    set_shortcuts(lab, [])
+
+
+def set_shortcuts(lab: Lab, shortcuts: Sequence[Mapping[str, object]]) -> None:
+    answer = httpx.put(
+        f"{lab.url}lab/api/settings/@jupyterlab/shortcuts-extension:shortcuts",
+        json={"raw": json.dumps({"shortcuts": shortcuts})},
+        headers={"Authorization": f"token {lab.token}"},
+        trust_env=False,
+    )
+    answer.raise_for_status()
 
 
 def test_notebook_seven_has_the_same_buttons(lab: Lab, browser: Browser, gateway: Gateway) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+import re
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, Route, expect
 
 from tests.chromium.sidebar import Sidebar
-from tests.gateway import Gateway, Reply, Request, running_gateway
+from tests.gateway import Gateway, Reply, Request, running_gateway, usage
 from tests.lab import Lab, running_lab
+
+STREAM = re.compile(r"/assistant/chat/stream\b")
+WHOLE = re.compile(r"/assistant/chat(\?|$)")
 
 HOSTILE = """<script>window.__pwned = 1</script><img src="http://evil.example/a.png" onerror="window.__pwned=1">
 ![image](http://evil.example/b.png) [link](javascript:window.__pwned=1) [data](data:text/html,x)
@@ -38,6 +44,15 @@ def gateway() -> Iterator[Gateway]:
             for start in range(0, len(HOSTILE), 7):
                 await reply.delta(content=HOSTILE[start : start + 7])
             await reply.finish()
+
+        @running.play("ponder")
+        async def ponder(reply: Reply, request: Request) -> None:
+            await reply.head()
+            await reply.delta(reasoning="Cell 4 renames it. ")
+            await asyncio.sleep(1.1)  # so that there is a time to say
+            await reply.delta(reasoning="So cell 5 fails.")
+            await reply.delta(content="It was renamed.")
+            await reply.finish(usage=usage(212))
 
         yield running
 
@@ -133,15 +148,66 @@ def test_a_reload_mid_answer_goes_on(sidebar: Sidebar) -> None:
 def test_a_reload_before_anything_was_heard_keeps_the_question(sidebar: Sidebar, gateway: Gateway) -> None:
     use_model(sidebar.lab, "markdown")
     asked = len(gateway.posts)
-    sidebar.page.route("**/chat/stream", lambda route: None)
+    caught: list[Route] = []
+    sidebar.page.route(STREAM, lambda route: caught.append(route))
     sidebar.ask("Is anybody there?")
-    sidebar.page.unroute("**/chat/stream")
+    expect(sidebar.answer).to_contain_text("Sending…")
+    assert len(caught) == 1
+    assert len(gateway.posts) == asked
+    sidebar.page.unroute(STREAM)
     expect(sidebar.reload().finished()).to_contain_text("What total is")
     expect(sidebar.root.get_by_role("log")).to_contain_text("Is anybody there?")
     assert len(gateway.posts) == asked + 1
     sidebar.reload()
     expect(sidebar.finished()).to_contain_text("What total is")
     assert len(gateway.posts) == asked + 1
+
+
+def test_where_no_stream_comes_through_the_same_question_is_answered_in_one_piece(
+    sidebar: Sidebar, gateway: Gateway
+) -> None:
+    use_model(sidebar.lab, "markdown")
+    page = sidebar.page
+    asked = len(gateway.posts)
+    refused: list[Route] = []
+
+    def refuse(route: Route) -> None:
+        refused.append(route)
+        route.abort()
+
+    page.route(STREAM, refuse)
+    with page.expect_request(WHOLE) as whole:
+        sidebar.ask("Is anybody there?")
+    expect(sidebar.finished()).to_contain_text("What total is")
+    first = json.loads(refused[0].request.post_data or "")
+    assert json.loads(whole.value.post_data or "")["request_id"] == first["request_id"]
+    assert len(gateway.posts) == asked + 1
+
+
+def test_the_thinking_is_folded_away_and_the_last_line_says_what_the_answer_took(sidebar: Sidebar) -> None:
+    use_model(sidebar.lab, "ponder")
+    sidebar.ask("Why does it fail?")
+    answer = sidebar.finished()
+    fold = answer.locator("details", has=sidebar.page.locator(".jp-Assistant-reasoning"))
+    expect(fold.locator("summary")).to_have_text(re.compile(r"^Thought for [12] s$"))
+    expect(fold.locator(".jp-Assistant-reasoning")).to_be_hidden()
+    fold.locator("summary").click()
+    expect(fold.get_by_text("Cell 4 renames it. So cell 5 fails.")).to_be_visible()
+    expect(answer.locator(".jp-Assistant-end")).to_contain_text(
+        re.compile(r"ponder · 11 in · 212 out · [1-9]\d*\.\d s")
+    )
+
+
+def test_code_has_its_language_and_the_colours_of_jupyterlabs_editor(sidebar: Sidebar) -> None:
+    use_model(sidebar.lab, "markdown")
+    sidebar.ask("What is total?")
+    block = sidebar.finished().locator(".jp-Assistant-code")
+    expect(block.locator(".jp-Assistant-codeHead")).to_contain_text("python")
+    coloured = block.locator("code span[class]")
+    expect(coloured.first).to_be_visible()
+    colours = block.locator("code span").evaluate_all("all => all.map(each => getComputedStyle(each).color)")
+    assert len(set(colours)) > 1
+    expect(block.locator("code")).to_have_text('total = (df["price"] * df["count"]).sum()')
 
 
 def test_who_scrolled_up_is_left_alone_and_led_back_down(sidebar: Sidebar) -> None:
@@ -224,7 +290,8 @@ def test_two_conversations_run_at_once_and_switching_mixes_nothing(sidebar: Side
     use_model(sidebar.lab, "paced-60-20")
     sidebar.ask("First of two.")
     expect(sidebar.answer).to_contain_text("word2 ")
-    sidebar.root.get_by_role("button", name="New conversation").first.click()
+    sidebar.root.get_by_role("button", name="New conversation", exact=True).click()
+    expect(sidebar.root.get_by_role("article")).to_have_count(0)
     use_model(sidebar.lab, "markdown")
     sidebar.ask("Second of two.")
     answer = sidebar.finished()
@@ -244,7 +311,11 @@ def test_at_250_pixels_nothing_is_cut_off(sidebar: Sidebar, theme: str) -> None:
     sidebar.root.evaluate("node => { node.style.width = '250px'; }")
     sidebar.ask("What is total?")
     sidebar.finished()
-    for control in (sidebar.send, sidebar.question, sidebar.root.get_by_role("button", name="New conversation").first):
+    for control in (
+        sidebar.send,
+        sidebar.question,
+        sidebar.root.get_by_role("button", name="New conversation", exact=True),
+    ):
         box = control.bounding_box()
         root = sidebar.root.bounding_box()
         assert box is not None

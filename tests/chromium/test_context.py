@@ -115,6 +115,24 @@ def test_what_is_left_out_goes_neither_with_the_question_nor_into_its_preview(
     assert "cell_id" not in sent(asked.value)["notebook"]
 
 
+def test_what_is_shown_beforehand_is_what_the_gateway_gets(sidebar: Sidebar, gateway: Gateway) -> None:
+    select_in(sidebar.page, "import pandas as pd")
+    sidebar.page.keyboard.press("End")
+    sidebar.page.keyboard.type("  # not saved, but seen")
+    sidebar.question.fill("Which import is there?")
+    sidebar.root.get_by_role("button", name="What leaves this machine").click()
+    sheet = sidebar.root.get_by_role("dialog", name="What leaves this machine")
+    sheet.locator("pre").first.wait_for(state="attached")
+    shown = sheet.locator("pre").evaluate_all("all => all.map(each => each.textContent)")
+    sidebar.page.keyboard.press("Escape")
+    sidebar.question.press("Enter")
+    sidebar.finished()
+    got = "\n".join(str(message["content"]) for message in gateway.posts[-1].json["messages"])
+    assert any("# not saved, but seen" in item for item in shown)
+    assert [item for item in shown if item not in got] == []
+    assert len(got) - sum(map(len, shown)) <= 200 * len(shown)  # but for what fences them
+
+
 def test_a_question_from_a_cell_takes_the_cell_with_it_again(sidebar: Sidebar) -> None:
     page = sidebar.page
     chip(sidebar, "Notebook failing-sales.ipynb").click()

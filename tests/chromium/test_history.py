@@ -35,7 +35,7 @@ def history(sidebar: Sidebar) -> Locator:
 
 
 def fresh(sidebar: Sidebar) -> None:
-    sidebar.root.get_by_role("button", name="New conversation").first.click()
+    sidebar.root.get_by_role("button", name="New conversation", exact=True).click()
 
 
 def test_conversations_are_kept_in_order_by_keyboard_and_shared_by_tabs(sidebar: Sidebar, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_wrong_value_is_said_at_its_field_and_nothing_typed_is_lost(sidebar: S
     budget.fill("12")
     sheet.get_by_label("Your instructions").fill("Answer in Latin.")
     sheet.get_by_role("button", name="Save", exact=True).click()
-    expect(sheet.get_by_role("alert")).to_contain_text("context_tokens")
+    expect(sheet.get_by_role("alert")).to_contain_text("less than 500")
     expect(budget).to_have_attribute("aria-invalid", "true")
     page.keyboard.press("Escape")
     expect(sheet.get_by_role("alert").last).to_have_text("Not saved yet")

@@ -9,12 +9,19 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.chromium.conftest import OpenSidebar
 from tests.chromium.sidebar import LOAD_MS, Sidebar
 from tests.gateway import Gateway, Reply, Request
 from tests.lab import Lab
 
 PAIRS = 40
+RENDERED = """() => {
+  const log = document.querySelector('.jp-Assistant-transcript');
+  const { top, bottom } = log.getBoundingClientRect();
+  return Array.from(log.querySelectorAll('.jp-Assistant-plainText'), each => each.getBoundingClientRect())
+    .every(box => box.bottom < top || box.top > bottom);
+}"""
+"""Whether no message in sight is plain text any more."""
+
 OURS = re.compile(r"/extensions/jupyter-assistant/static/")
 
 
@@ -88,6 +95,21 @@ def test_a_long_conversation_opens_at_its_end_and_what_is_far_from_there_is_foun
     assert sidebar.page.evaluate(found) == "You, message 15"
 
 
+@pytest.mark.parametrize("width", [None, "250px"])
+def test_a_message_far_from_the_end_that_gets_the_focus_comes_into_sight_and_stays_there(
+    sidebar: Sidebar, long_conversation: str, width: str | None
+) -> None:
+    if width:
+        sidebar.root.evaluate("(root, width) => { root.style.width = width; }", width)
+    open_conversation(sidebar, long_conversation)
+    for number in (15, 41, 2, 80):
+        message = sidebar.root.locator("article").nth(number - 1)
+        message.evaluate("message => message.focus()")
+        expect(message).to_be_focused()
+        sidebar.page.wait_for_function(RENDERED)  # what comes near is rendered, and changes its height by that
+        expect(message).to_be_in_viewport()
+
+
 def test_typing_leaves_a_long_conversation_alone(sidebar: Sidebar, long_conversation: str) -> None:
     open_conversation(sidebar, long_conversation)
     expect(sidebar.answer.get_by_role("table")).to_be_visible()
@@ -105,7 +127,7 @@ def test_typing_leaves_a_long_conversation_alone(sidebar: Sidebar, long_conversa
     assert sidebar.page.evaluate("window.__changes") == 0
 
 
-def test_the_end_stays_in_sight_while_an_answer_grows_and_is_set(open_sidebar: OpenSidebar, gateway: Gateway) -> None:
+def test_the_end_stays_in_sight_while_an_answer_grows_and_is_set(sidebar: Sidebar, gateway: Gateway) -> None:
     @gateway.play("growing")
     async def _growing(reply: Reply, request: Request) -> None:
         await reply.head()
@@ -114,17 +136,17 @@ def test_the_end_stays_in_sight_while_an_answer_grows_and_is_set(open_sidebar: O
             await asyncio.sleep(0.005)
         await reply.finish()
 
-    with open_sidebar() as sidebar:
-        headers = {"Authorization": f"token {sidebar.lab.token}"}
-        url = f"{sidebar.lab.url}assistant/settings"
-        httpx.patch(url, json={"model": "growing"}, headers=headers, trust_env=False).raise_for_status()
-        sidebar.ask("Grow")
-        answer = sidebar.finished()
-        expect(answer.locator("mjx-container")).to_have_count(60)
-        sidebar.page.wait_for_function(
-            """() => {
-              const log = document.querySelector('.jp-Assistant-transcript');
-              return log.scrollHeight - log.clientHeight - log.scrollTop <= 5;
-            }"""
-        )
-        expect(answer.get_by_text("Paragraph 59")).to_be_in_viewport()
+    headers = {"Authorization": f"token {sidebar.lab.token}"}
+    url = f"{sidebar.lab.url}assistant/settings"
+    httpx.patch(url, json={"model": "growing"}, headers=headers, trust_env=False).raise_for_status()
+    sidebar.ask("Grow")
+    answer = sidebar.finished()
+    httpx.patch(url, json={"model": None}, headers=headers, trust_env=False).raise_for_status()
+    expect(answer.locator("mjx-container")).to_have_count(60)
+    sidebar.page.wait_for_function(
+        """() => {
+          const log = document.querySelector('.jp-Assistant-transcript');
+          return log.scrollHeight - log.clientHeight - log.scrollTop <= 5;
+        }"""
+    )
+    expect(answer.get_by_text("Paragraph 59")).to_be_in_viewport()

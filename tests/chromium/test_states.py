@@ -16,6 +16,9 @@ from tests.chromium.sidebar import Sidebar
 from tests.gateway import Gateway, Reply, Request, running_gateway
 from tests.lab import Lab
 
+TRIES = 3
+"""How often the server asks before it says that it was refused."""
+
 KEY = "sk-canary-states-0123456789"
 
 
@@ -25,9 +28,10 @@ def gateway() -> Iterator[Gateway]:
 
         @running.play("limited")
         async def limited(reply: Reply, request: Request) -> None:
-            """``limited-3``: that many times too often, then an answer."""
+            """``limited-3-2``: that many times too often, then an answer; the user is to wait for that many seconds."""
             if request.turn <= request.number(0, 1):
-                await reply.error(429, "Slow down", Retry_After="1")
+                wait = request.args[1] if len(request.args) > 1 else "1"
+                await reply.error(429, "Slow down", Retry_After=wait if request.turn % TRIES == 0 else "0")
             else:
                 await reply.head()
                 await reply.delta(content="Here it is.")
@@ -49,11 +53,9 @@ def change(lab: Lab, **values: object) -> None:
 
 
 def use(sidebar: Sidebar, model: str, base_url: str | None = None) -> None:
-    """Settings of another window; the page learns them as it is loaded."""
+    """Settings of another window; a panel learns them as it begins."""
     change(sidebar.lab, base_url=base_url, model=model)
-    sidebar.reload()
-    if sidebar.root.get_by_role("article").count():
-        sidebar.root.get_by_role("button", name="New conversation").last.click()
+    sidebar.renew()
 
 
 def card(sidebar: Sidebar) -> Locator:
@@ -113,7 +115,7 @@ def test_too_many_questions_are_counted_down_and_asked_again_once(sidebar: Sideb
 
 
 def test_a_countdown_can_be_cancelled(sidebar: Sidebar, gateway: Gateway) -> None:
-    use(sidebar, "gateway/limited-98")
+    use(sidebar, "gateway/limited-98-60")
     sidebar.ask("Now?")
     action(sidebar, "Cancel").click()
     expect(action(sidebar, "Try again")).to_be_visible()

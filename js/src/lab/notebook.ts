@@ -128,21 +128,22 @@ export class Notebooks {
   }
 }
 
-/** How often scrolling is tried, and milliseconds for each. */
+/** How often scrolling is tried, milliseconds for each, and how many looks in a row must find the cell in sight. */
 const TRIES = 80;
 const TRY_MS = 250;
+const STEADY = 3;
 
 /**
  * A long notebook puts its cells into the page one after the other and guesses how high they are, and its own scrolling
- * may overtake ours: until the cell is there, or the user has gone on.
+ * may overtake ours: until the cell is there and stays there, or the user has gone on.
  */
 async function scrollTo({ content }: NotebookPanel, index: number): Promise<void> {
   const node = content.widgets[index]?.node;
-  const wanted = (): boolean => node !== undefined && content.activeCellIndex === index && !inSight(node, content.node);
-  for (let tries = 0; tries < TRIES && wanted(); tries++) {
-    const scrolled = content.scrollToItem(index, 'center').catch(() => undefined);
-    const pause = new Promise(resolve => setTimeout(resolve, TRY_MS));
-    await Promise.race([scrolled, pause]);
+  for (let tries = 0, seen = 0; tries < TRIES && seen < STEADY && content.activeCellIndex === index; tries++) {
+    const there = node !== undefined && inSight(node, content.node);
+    const pause = new Promise(resolve => setTimeout(resolve, there ? TRY_MS / STEADY : TRY_MS));
+    seen = there ? seen + 1 : 0;
+    await (there ? pause : Promise.race([content.scrollToItem(index, 'center').catch(() => undefined), pause]));
     await new Promise(requestAnimationFrame);
   }
 }

@@ -39,7 +39,7 @@ class Offline:
                 await asyncio.sleep(0)
         yield Token(CONNECT)
         if cited:
-            yield Sources(sources(cited))
+            yield Sources(sources(cited, evidence.path))
         yield Finish("stop")
 
 

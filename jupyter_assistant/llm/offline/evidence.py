@@ -184,20 +184,22 @@ Piece = str | Cited
 """A piece of an answer: Markdown, or a place that is cited."""
 
 
-def sources(cited: Sequence[Cited]) -> tuple[Source, ...]:
-    """Each cited cell once, in the order of the answer, twelve at most; the score falls with the rank."""
+def sources(cited: Sequence[Cited], path: str | None = None) -> tuple[Source, ...]:
+    """Each cited cell once, in the order of the answer, twelve at most; the score falls with the rank. A cell of
+    another notebook than the one at ``path`` is titled with its notebook.
+    """
     first: dict[tuple[str, int], Cited] = {}
     for place in cited:
         first.setdefault((place.cell.path, place.cell.content.index), place)
-    return tuple(_source(place, rank) for rank, place in enumerate(list(first.values())[:_MOST_SOURCES]))
+    return tuple(_source(place, rank, path) for rank, place in enumerate(list(first.values())[:_MOST_SOURCES]))
 
 
-def _source(place: Cited, rank: int) -> Source:
+def _source(place: Cited, rank: int, path: str | None) -> Source:
     cell = place.cell
     line = place.cell.line(place.line).strip() or cell.content.source.strip().partition("\n")[0]
     anchor = f"#cell-id={quote(cell.id, safe='')}" if cell.id else ""
     return Source(
-        title=f"cell {cell.number}",
+        title=f"cell {cell.number}" if cell.path == path else f"{cell.path.rpartition('/')[2]} · cell {cell.number}",
         path=cell.path,
         url=f"lab/tree/{quote(cell.path)}{anchor}",
         snippet=line[:_SNIPPET_CHARS],
