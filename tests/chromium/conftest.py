@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext
@@ -17,6 +18,11 @@ from tests.lab import Lab, running_lab
 
 AS_IT_IS = {"color_scheme": "null", "reduced_motion": "null", "forced_colors": "null"}
 """What ``emulate_media`` takes for no emulation."""
+
+AGAIN = 2
+"""Times a test in a browser is tried again when it fails: a frame that a busy machine draws late is no defect. Each
+failure is reported (``R``), so that one that comes back is seen.
+"""
 
 OpenSidebar = Callable[..., AbstractContextManager[Sidebar]]
 
@@ -132,3 +138,11 @@ def sidebar(window: Window) -> Iterator[Sidebar]:
     yield opened
     assert opened.strangers == []
     assert opened.problems == []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the tests of this folder be tried again."""
+    here = Path(__file__).parent
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.flaky(reruns=AGAIN))

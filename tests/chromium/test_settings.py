@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -48,6 +49,14 @@ def opened(sidebar: Sidebar) -> Locator:
     return sheet
 
 
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for something to hold: the panel paints when it has time."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 def about(field: Locator) -> str:
     """What a screen reader adds to a field's label."""
     return str(
@@ -69,7 +78,7 @@ def test_every_field_says_where_its_value_comes_from_and_what_is_locked(sidebar:
     assert "From the environment" in about(url)
     assert "From the administrator" in about(sheet.get_by_label("Longest answer, in tokens"))
     assert "Default" in about(sheet.get_by_label("Context, in tokens"))
-    assert "Not set" in about(sheet.get_by_label("Key", exact=True))
+    until(lambda: "Not set" in about(sheet.get_by_label("Key", exact=True)))
     sidebar.page.keyboard.press("Escape")
     expect(sheet).to_have_count(0)
     expect(sidebar.root.get_by_role("button", name="Settings", exact=True)).to_be_focused()
@@ -115,7 +124,7 @@ def test_a_key_is_set_replaced_and_removed_and_never_shown(sidebar: Sidebar) -> 
         save.click()
         expect(sheet.get_by_role("status")).to_have_text("Saved")
         expect(key).to_have_value("")
-        assert "Set · Yours" in about(key)
+        until(lambda: "Set · Yours" in about(key))
     sheet.get_by_label("Base URL").fill("http://127.0.0.1:9/v1")
     expect(sheet).to_contain_text("The key that is set belongs to the old address")
     sheet.get_by_role("button", name="Close").click()
@@ -125,7 +134,7 @@ def test_a_key_is_set_replaced_and_removed_and_never_shown(sidebar: Sidebar) -> 
     sheet.get_by_role("button", name="Remove the key").click()
     sheet.get_by_role("button", name="Save", exact=True).click()
     expect(sheet.get_by_role("status")).to_have_text("Saved")
-    assert "Not set" in about(sheet.get_by_label("Key", exact=True))
+    until(lambda: "Not set" in about(sheet.get_by_label("Key", exact=True)))
     kept = page.evaluate("JSON.stringify([{...localStorage}, {...sessionStorage}, document.body.outerHTML])")
     assert KEY not in kept + Path(sidebar.lab.log).read_text(errors="replace")
 

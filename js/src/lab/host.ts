@@ -25,11 +25,13 @@ export interface Lab {
   readonly trans: Trans;
   /** Told apart from other servers on the same origin. */
   readonly baseUrl: string;
+  /** Brings a widget of this window to the front. */
+  readonly show: (id: string) => void;
 }
 
 export function labHost(lab: Lab): Host {
-  const { commands, notebooks, cells, languages, typesetter, preferences, trans, baseUrl } = lab;
-  const opening = new Opening({ commands, notebooks, baseUrl });
+  const { commands, notebooks, cells, languages, typesetter, preferences, trans, baseUrl, show } = lab;
+  const opening = new Opening({ commands, notebooks, baseUrl, show });
   const place = `jupyter-assistant:${baseUrl}:conversation`;
   const sent = `jupyter-assistant:${baseUrl}:question`;
   const left = `jupyter-assistant:${baseUrl}:left`;

@@ -62,7 +62,10 @@ const plugin: JupyterFrontEndPlugin<void> = {
       typesetter,
       preferences,
       trans,
-      baseUrl: serverSettings.baseUrl
+      baseUrl: serverSettings.baseUrl,
+      show: id => {
+        app.shell.activateById(id);
+      }
     });
     const load = async (): Promise<(el: HTMLElement) => Mounted> => {
       const { mountPanel } = await import('./panel');

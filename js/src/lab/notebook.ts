@@ -83,9 +83,9 @@ export class Notebooks {
     };
   }
 
-  /** Whether a notebook is open in this window. */
-  has(path: string): boolean {
-    return this.#find(path) !== undefined;
+  /** The id of the widget that shows a notebook in this window; empty without one. */
+  widget(path: string): string {
+    return this.#find(path)?.id ?? '';
   }
 
   /** Calls back with the path of each notebook of this window, once it can be seen. */

@@ -16,16 +16,20 @@ interface Surroundings {
   readonly commands: CommandRegistry;
   readonly notebooks: Notebooks;
   readonly baseUrl: string;
+  /** Brings a widget of this window to the front. */
+  readonly show: (id: string) => void;
 }
 
 export class Opening {
   readonly #commands: CommandRegistry;
   readonly #notebooks: Notebooks;
   readonly #place: string;
+  readonly #show: (id: string) => void;
 
-  constructor({ commands, notebooks, baseUrl }: Surroundings) {
+  constructor({ commands, notebooks, baseUrl, show }: Surroundings) {
     this.#commands = commands;
     this.#notebooks = notebooks;
+    this.#show = show;
     this.#place = `jupyter-assistant:${baseUrl}:cell`;
     notebooks.onOpen(path => {
       this.#take(path);
@@ -33,13 +37,14 @@ export class Opening {
   }
 
   async open(path: string, cell_id: string): Promise<void> {
-    const here = this.#notebooks.has(path);
-    if (!here) {
-      localStorage.setItem(this.#place, JSON.stringify({ path, cell_id, at: Date.now() }));
-    }
-    await this.#commands.execute('docmanager:open', { path });
+    const here = this.#notebooks.widget(path);
     if (here) {
+      // Not by opening it: Notebook 7 takes an open notebook out of its window when it is opened again.
+      this.#show(here);
       await this.#notebooks.reveal(path, cell_id);
+    } else {
+      localStorage.setItem(this.#place, JSON.stringify({ path, cell_id, at: Date.now() }));
+      await this.#commands.execute('docmanager:open', { path });
     }
   }
 
