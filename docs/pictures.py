@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import expect
+from playwright.sync_api import ViewportSize, expect
 
 from tests.chromium.gallery import staged
 from tests.chromium.stage import Stage
@@ -13,7 +13,7 @@ from tests.gateway import Gateway, Reply, Request, usage
 from tests.lab import ROOT
 
 FOLDER = ROOT / "docs" / "pictures"
-SIZE = {"width": 1180, "height": 720}
+SIZE: ViewportSize = {"width": 1180, "height": 720}
 MOST_BYTES = 150_000
 
 QUESTION = "Why does cell 11 fail?"
@@ -61,7 +61,7 @@ def main() -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, staged(Path(folder)) as stage:
         teach(stage.gateway)
-        stage.page.set_viewport_size(SIZE)  # type: ignore[arg-type]
+        stage.page.set_viewport_size(SIZE)
         ask(stage)
         for theme in ("light", "dark"):
             stage.wear(theme)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Coroutine, Iterable, Mapping
 from logging import Logger
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import CellNotFound, NotebookBusy, NotebookError, SaveFailed, StaleCell
 from ..edits import SetOutputs
@@ -121,9 +121,9 @@ def _outputs(cell: RunningCell) -> SetOutputs:
     return SetOutputs(str(cell.cell_id), cell.collector.outputs, cell.collector.execution_count)
 
 
-async def _to_its_end(work: object) -> None:
+async def _to_its_end(work: Coroutine[Any, Any, object]) -> None:
     """A write that has begun is not stopped half way."""
-    task = asyncio.ensure_future(work)  # type: ignore[call-overload]
+    task = asyncio.create_task(work)
     try:
         await asyncio.shield(task)
     except asyncio.CancelledError:
