@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jupyter_core.paths import jupyter_data_dir
@@ -23,7 +23,9 @@ from traitlets import Enum, Float, Int, List, TraitError, Unicode, default, vali
 from traitlets.config import LoggingConfigurable
 
 from .errors import InvalidInput, SettingsUnavailable
-from .messages import Json
+
+if TYPE_CHECKING:
+    from .messages import Json
 
 OPENAI_URL = "https://api.openai.com/v1"
 OPENROUTER_URL = "https://openrouter.ai/api/v1"

@@ -20,7 +20,8 @@ from fastmcp.tools import Tool as FastMCPTool
 from fastmcp.tools.base import ToolResult
 
 from jupyter_assistant.server.asgi import Application
-from jupyter_assistant.server.mcp import Desk, Endpoint
+from jupyter_assistant.server.mcp import Endpoint
+from jupyter_assistant.server.mcp.desk import Desk
 from jupyter_assistant.server.mcp.protocol import Listing, mounted, served
 from jupyter_assistant.tools import Image, Registry, Text, Tool, ToolOutput
 from tests.conftest import Json, Server
@@ -103,13 +104,12 @@ class Conforming(Endpoint):
 
 def conforming(server: Server) -> Conforming:
     """The endpoint for a server under test."""
-    assert server.extension.assistant is not None
     tools = [
         Tool(test_simple_text, "read", "Text"),
         Tool(test_image_content, "read", "Image"),
         Tool(test_error_handling, "read", "Error"),
     ]
-    desk = Desk([Registry(tools, log=server.app.log)], server.extension.assistant.notebooks, level="execute")
+    desk = Desk([Registry(tools, log=server.app.log)], server.built.notebooks, level="execute")
     return Conforming(desk, log=server.app.log)
 
 

@@ -15,6 +15,7 @@ from jupyter_server.serverapp import ServerApp
 
 from jupyter_assistant import sse
 from jupyter_assistant.extension import AssistantExtension
+from jupyter_assistant.extension.composition import Composition
 from tests.gateway import Gateway, running_gateway
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
@@ -30,6 +31,12 @@ class Server:
     extension: AssistantExtension
     client: httpx.AsyncClient
     root: Path
+
+    @property
+    def built(self) -> Composition:
+        """What answers; a server that was not set up rightly has none."""
+        assert self.extension.built is not None
+        return self.extension.built
 
     async def ask(self, question: str, **fields: Any) -> list[sse.ServerEvent]:
         """The events of a whole answer."""
@@ -122,6 +129,8 @@ def server(
     """The server, started as a real one is, stopped at the end with nothing left behind."""
     extension = jp_serverapp.extension_manager.extension_apps["jupyter_assistant"].copy().pop()
     jp_asyncio_loop.run_until_complete(jp_serverapp.extension_manager.start_all_extensions())
+    if extension.wrong is None:
+        jp_asyncio_loop.run_until_complete(extension.open())
     client = httpx.AsyncClient(
         base_url=f"http://127.0.0.1:{jp_http_port}{jp_base_url}assistant/",
         headers={"Authorization": f"token {jp_serverapp.identity_provider.token}"},

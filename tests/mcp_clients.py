@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import httpx
 
-from jupyter_assistant.server.handlers import Services
-from jupyter_assistant.server.mcp import Desk, Endpoint
+from jupyter_assistant.server.mcp import Endpoint
+from jupyter_assistant.server.mcp.desk import Desk
 from jupyter_assistant.tools import Image, Registry, Text, Tool, ToolOutput
 from tests.conftest import Json, Server
 
@@ -70,20 +70,8 @@ async def large(chars: Annotated[int, "How many"]) -> str:
     return "x" * chars
 
 
-def services_of(server: Server) -> Services:
-    """What the server's handlers were given."""
-    services: Services = next(rule[2]["services"] for rule in server.extension.handlers if len(rule) > 2)
-    return services
-
-
-def give(server: Server, endpoint: Endpoint | None) -> None:
-    """Put another endpoint in the place of the server's own."""
-    object.__setattr__(services_of(server), "mcp", endpoint)
-
-
 def of_tests(server: Server, slow: Slow, *, level: str = "execute") -> Endpoint:
     """An endpoint with the tools above."""
-    assert server.extension.assistant is not None
     tools = [
         Tool(add, "read", "Add", core=True),
         Tool(show, "read", "Show"),
@@ -93,7 +81,7 @@ def of_tests(server: Server, slow: Slow, *, level: str = "execute") -> Endpoint:
         Tool(slow.slow, "execute", "Wait"),
     ]
     registry = Registry(tools, log=server.app.log)
-    desk = Desk([registry], server.extension.assistant.notebooks, level=level)
+    desk = Desk([registry], server.built.notebooks, level=level)
     return Endpoint(desk, log=server.app.log)
 
 

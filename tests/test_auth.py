@@ -130,8 +130,7 @@ async def test_every_route_asks_the_authorizer_with_its_own_action_every_time(se
 
 async def test_another_owners_conversation_and_run_are_unknown(server: Server) -> None:
     run = (await server.client.post("chat", json={"question": "mine"})).json()
-    assert server.extension.assistant is not None
-    theirs = await server.extension.assistant.conversations.begin(
+    theirs = await server.built.assistant.conversations.begin(
         "user:eve", conversation_id=None, request_id=None, run_id="0" * 32, model="", text="theirs"
     )
     for path in (f"conversations/{theirs.conversation_id}", f"chat/{theirs.run_id}/stream"):

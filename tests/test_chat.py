@@ -374,7 +374,7 @@ async def test_a_deleted_conversations_answer_is_gone_at_once(server: Server) ->
 async def test_a_repeated_request_id_gives_the_same_run_also_while_the_store_is_down(
     server: Server, gateway: Gateway
 ) -> None:
-    await server.extension.assistant.conversations.close()  # type: ignore[union-attr]
+    await server.built.assistant.conversations.close()
     one, two = await asyncio.gather(*(server.ask("hi", request_id="r") for _ in range(2)))
     assert first(one, "run") == first(two, "run")
     assert "cannot be saved" in first(one, "status")["text"]
@@ -400,7 +400,7 @@ async def test_a_stopped_extension_opens_nothing_again(server: Server) -> None:
     await server.extension.stop_extension()
     answer = await server.client.post("chat/stream", json={"question": "hi"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (503, "store_unavailable")
-    assert server.extension._stack is None
+    assert server.extension.built is None
 
 
 class Defective(Conversations):
@@ -411,7 +411,7 @@ class Defective(Conversations):
 
 
 async def test_done_comes_also_when_keeping_the_answer_fails_for_no_known_reason(server: Server) -> None:
-    assistant = server.extension.assistant
+    assistant = server.built.assistant
     assert assistant is not None
     assistant.conversations = Defective(None, log=logging.getLogger())
     found = await server.ask("hi")

@@ -36,8 +36,8 @@ def notebook(jp_root_dir: Path) -> str:
 
 async def run(server: Server, path: str) -> None:
     """Run the notebook's cell, as a user or a tool does."""
-    document = await server.extension.assistant.notebooks.open(path)  # type: ignore[union-attr]
-    execution = await server.extension.kernels.run(document, ["load"])
+    document = await server.built.notebooks.open(path)
+    execution = await server.built.kernels.run(document, ["load"])
     assert await execution.wait(60)
     assert execution.state == "done", execution
 
@@ -82,7 +82,7 @@ async def test_a_busy_kernel_is_neither_waited_for_nor_disturbed(server: Server,
     await run(server, notebook)
     flag = tmp_path / "go"
     code = f"import os, time\nwhile not os.path.exists({str(flag)!r}): time.sleep(0.01)\nprint('undisturbed')"
-    execution = await server.extension.kernels.execute(notebook, code)
+    execution = await server.built.kernels.execute(notebook, code)
     told = await asyncio.wait_for(answer(server, "what columns does orders have?", notebook), 30)
     flag.touch()
     assert await execution.wait(30)

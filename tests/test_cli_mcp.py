@@ -13,7 +13,7 @@ import pytest
 
 from tests.bridge import COMMAND, ROOT, Bridge, bridge, call
 from tests.conftest import Server
-from tests.mcp_clients import ERAS, LEGACY, MODERN, Slow, give, of_tests, services_of, texts, until
+from tests.mcp_clients import ERAS, LEGACY, MODERN, Slow, of_tests, texts, until
 
 
 @pytest.fixture
@@ -25,7 +25,7 @@ def slow() -> Slow:
 def mcp(server: Server, slow: Slow, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[Server]:
     """The server with the tools of the tests, found by its runtime file."""
     endpoint = of_tests(server, slow)
-    give(server, endpoint)
+    server.built.mcp = endpoint
     server.app.write_server_info_file()
     yield server
     server.app.remove_server_info_file()
@@ -124,8 +124,7 @@ async def test_the_end_of_input_ends_calls_and_process(client: tuple[Bridge, str
     await asyncio.wait_for(slow.begun.wait(), 20)
     assert await running.end() == 0
     await asyncio.wait_for(slow.cancelled.wait(), 20)
-    endpoint = services_of(mcp).mcp
-    assert endpoint is not None
+    endpoint = mcp.built.mcp
     await until(lambda: len(endpoint.sessions) == 0)
 
 
@@ -157,8 +156,7 @@ async def test_a_lost_session_is_opened_anew_unseen(mcp: Server, runtime: Path) 
     async with bridge(mcp.root, runtime) as running:
         await opened(running, LEGACY)
         assert (await running.ask("tools/list", era=LEGACY))["result"]
-        endpoint = services_of(mcp).mcp
-        assert endpoint is not None
+        endpoint = mcp.built.mcp
         lost = endpoint.sessions.oldest() or next(iter(endpoint.sessions._owners))
         endpoint.sessions.remove(lost)
         running.send(call("add", {"a": 4}, era=LEGACY, number=2))

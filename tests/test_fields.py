@@ -9,6 +9,7 @@ import pytest
 from jupyter_assistant.errors import InvalidInput
 from jupyter_assistant.messages import NotebookFocus, Question, UnsavedCell
 from jupyter_assistant.server import fields
+from jupyter_assistant.server.questions import question
 
 
 def test_a_full_question_is_read() -> None:
@@ -29,11 +30,11 @@ def test_a_full_question_is_read() -> None:
     }
     cell = UnsavedCell("x", "code", "1", ({"output_type": "stream"},))
     focus = NotebookFocus("a.ipynb", "x", "df", (cell,), ("x", "y"))
-    assert fields.question(body) == Question("why?", "c", focus, "gateway/m", "r")
+    assert question(body) == Question("why?", "c", focus, "gateway/m", "r")
 
 
 def test_the_smallest_question_is_read() -> None:
-    assert fields.question({"question": "?"}) == Question("?")
+    assert question({"question": "?"}) == Question("?")
 
 
 @pytest.mark.parametrize(
@@ -78,7 +79,7 @@ def test_the_smallest_question_is_read() -> None:
 )
 def test_a_wrong_field_is_named(body: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidInput) as raised:
-        fields.question(body)
+        question(body)
     assert raised.value.field == field
     assert raised.value.text.startswith(field)
 

@@ -27,7 +27,7 @@ async def test_nothing_is_left_when_the_extension_stops_and_the_kernel_goes_on(s
         kernel_spec_manager=app.kernel_spec_manager,
         log=app.log,
     )
-    document = await server.extension.assistant.notebooks.open("a.ipynb")  # type: ignore[union-attr]
+    document = await server.built.notebooks.open("a.ipynb")
     await over(await kernels.run(document, ["cell-0"]))
     assert [line.name for line in await kernels.variables("a.ipynb")] == ["x"]
     execution = await kernels.run(document, ["cell-1"])

@@ -25,14 +25,12 @@ from tests.mcp_clients import (
     call,
     clients,
     fastmcp_client,
-    give,
     message,
     messages,
     of_tests,
     opened,
     request,
     sdk_client,
-    services_of,
     texts,
     until,
 )
@@ -54,7 +52,7 @@ def level() -> str:
 def mcp(server: Server, slow: Slow, level: str, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[Server]:
     """The server with an endpoint of the tests' tools, closed at the end with nothing left."""
     endpoint = of_tests(server, slow, level=level)
-    give(server, endpoint)
+    server.built.mcp = endpoint
     yield server
     jp_asyncio_loop.run_until_complete(endpoint.close())
 
@@ -298,8 +296,7 @@ async def test_closing_ends_calls_and_streams_and_leaves_no_task(mcp: Server, sl
     await until(lambda: slow.running == 2)
     async with mcp.client.stream("GET", "mcp", headers=headers) as response:
         assert response.headers["Content-Type"].startswith("text/event-stream")
-        endpoint = services_of(mcp).mcp
-        assert endpoint is not None
+        endpoint = mcp.built.mcp
         await asyncio.wait_for(endpoint.close(), 15)
         await asyncio.wait_for(response.aread(), 15)
     _, stateless = await asyncio.wait_for(asyncio.gather(*calling), 15)
@@ -318,7 +315,8 @@ def watch(event, arguments):
         outside.append(event)
     if event == "open" and str(arguments[0]).endswith(".env"):
         outside.append("opened .env")
-from jupyter_assistant.server.mcp import Desk, Endpoint
+from jupyter_assistant.server.mcp import Endpoint
+from jupyter_assistant.server.mcp.desk import Desk
 from jupyter_assistant.tools import Registry
 assert not {"fastmcp", "mcp", "pydantic"} & set(sys.modules)
 sys.addaudithook(watch)

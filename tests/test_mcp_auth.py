@@ -15,7 +15,7 @@ from jupyter_server.auth.identity import IdentityProvider, User
 from jupyter_assistant.server.handlers.mcp import MAX_BODY, is_foreign
 from jupyter_assistant.server.mcp import sessions
 from tests.conftest import Server
-from tests.mcp_clients import BOTH, ERAS, LEGACY, Slow, call, give, message, of_tests, opened, request, texts, until
+from tests.mcp_clients import BOTH, ERAS, LEGACY, Slow, call, message, of_tests, opened, request, texts, until
 
 ADD = call("add", {"a": 1})
 
@@ -28,7 +28,7 @@ def slow() -> Slow:
 @pytest.fixture
 def mcp(server: Server, slow: Slow, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[Server]:
     endpoint = of_tests(server, slow)
-    give(server, endpoint)
+    server.built.mcp = endpoint
     yield server
     jp_asyncio_loop.run_until_complete(endpoint.close())
 
@@ -305,10 +305,7 @@ async def test_a_flood_of_sessions_stays_flat_and_ends_the_oldest(mcp: Server) -
 async def test_sessions_in_use_are_never_ended_for_a_new_one(
     mcp: Server, slow: Slow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from tests.mcp_clients import services_of
-
-    endpoint = services_of(mcp).mcp
-    assert endpoint is not None
+    endpoint = mcp.built.mcp
     endpoint.sessions = sessions.Sessions(2)
     held = [await opened(mcp.client) for _ in range(2)]
     calls = [

@@ -17,7 +17,6 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Json, Server
-from tests.mcp_clients import give
 
 SUITE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 NODE = "node@24"
@@ -83,7 +82,7 @@ def address(server: Server, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Itera
 
     server.app.identity_provider.token = ""  # pytest-jupyter configures one
     endpoint = conformance.conforming(server)
-    give(server, endpoint)
+    server.built.mcp = endpoint
     yield f"{server.client.base_url}mcp"
     jp_asyncio_loop.run_until_complete(endpoint.close())
 

@@ -9,7 +9,7 @@ import pytest
 
 from jupyter_assistant import sse
 from jupyter_assistant.errors import ConversationBusy, Gone
-from jupyter_assistant.extension import entries
+from jupyter_assistant.extension.composition import entries
 from jupyter_assistant.messages import Failed, Reason, Reasoning, RunStarted, Source, Sources, Status, Token, Usage
 from jupyter_assistant.runs import Entry, Finished, Run, Runs
 

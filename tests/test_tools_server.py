@@ -31,8 +31,7 @@ def test_making_the_tools_imports_nothing_heavy(tmp_path: Path) -> None:
 
 async def test_a_server_is_worked_with_from_an_empty_folder_to_outputs_on_disk(server: Server) -> None:
     app, log = server.app, logging.getLogger("tests.tools")
-    assert server.extension.assistant
-    notebooks = server.extension.assistant.notebooks
+    notebooks = server.built.notebooks
     kernels = Kernels(
         kernel_manager=app.kernel_manager,
         session_manager=app.session_manager,

@@ -8,18 +8,17 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable
-from typing import Any, NoReturn
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import InvalidInput
-from ..messages import Json, NotebookFocus, Question, UnsavedCell
 
-QUESTION_CHARS = 32_000
+if TYPE_CHECKING:
+    from ..messages import Json
+
 PATH_CHARS = 4_096
 NAME_CHARS = 512
 KEY_CHARS = 4_096
-SELECTION_CHARS = 200_000
-SOURCE_CHARS = 2_000_000
 MAX_CELLS = 100_000
 
 
@@ -126,26 +125,6 @@ class Fields:
         raise InvalidInput(self.named(field), text)
 
 
-def question(body: Json) -> Question:
-    """A ``Question`` (DESIGN §4). What is not built yet is refused saying so."""
-    fields = Fields(body)
-    asked = Question(
-        question=fields.required("question", QUESTION_CHARS),
-        conversation_id=fields.text("conversation_id", NAME_CHARS, least=1),
-        notebook=_focus(fields.object("notebook")),
-        model=fields.printable("model", NAME_CHARS),
-        request_id=fields.printable("request_id", NAME_CHARS),
-    )
-    if fields.items("attachments"):
-        fields.refuse("attachments", "are not available yet; leave the field out")
-    if fields.choice("mode", ("ask", "agent")) == "agent":
-        fields.refuse("mode", "agent is not available yet; use ask")
-    if fields.text("profile", NAME_CHARS) is not None:
-        fields.refuse("profile", "is not available yet; leave the field out")
-    fields.end()
-    return asked
-
-
 def endpoint(fields: Fields) -> Json:
     """``base_url`` and, where given, ``api_key`` of an endpoint that is to be tried; empty when there is none."""
     key = fields.printable("api_key", KEY_CHARS)
@@ -153,56 +132,6 @@ def endpoint(fields: Fields) -> Json:
         return {}
     url = fields.required("base_url", PATH_CHARS)
     return {"base_url": url, **({} if key is None else {"api_key": key})}
-
-
-def _focus(fields: Fields | None) -> NotebookFocus | None:
-    if fields is None:
-        return None
-    focus = NotebookFocus(
-        path=fields.required("path", PATH_CHARS),
-        cell_id=fields.text("cell_id", NAME_CHARS, least=1),
-        selection=fields.text("selection", SELECTION_CHARS) or "",
-        unsaved=tuple(_each(fields, "unsaved", _unsaved) or ()),
-        order=_order(fields),
-    )
-    fields.end()
-    return focus
-
-
-def _each(fields: Fields, field: str, read: Callable[[Any, str], UnsavedCell]) -> list[UnsavedCell] | None:
-    values = fields.items(field)
-    return None if values is None else [read(value, f"{fields.named(field)}[{i}]") for i, value in enumerate(values)]
-
-
-def _unsaved(value: Any, name: str) -> UnsavedCell:
-    fields = Fields(value, name)
-    outputs = fields.items("outputs")
-    if outputs is not None and not all(isinstance(output, dict) for output in outputs):
-        fields.refuse("outputs", "must be a list of nbformat outputs")
-    cell = UnsavedCell(
-        id=fields.required("id", NAME_CHARS),
-        cell_type=fields.choice("cell_type", ("code", "markdown", "raw")) or fields.refuse("cell_type", "is required"),
-        source=_source(fields),
-        outputs=None if outputs is None else tuple(outputs),
-    )
-    fields.end()
-    return cell
-
-
-def _source(fields: Fields) -> str:
-    source = fields.text("source", SOURCE_CHARS)
-    return fields.refuse("source", "is required") if source is None else source
-
-
-def _order(fields: Fields) -> tuple[str, ...] | None:
-    order = fields.items("order")
-    if order is None:
-        return None
-    if not all(isinstance(cell_id, str) and 0 < len(cell_id) <= NAME_CHARS for cell_id in order):
-        fields.refuse("order", "must be a list of cell ids")
-    if len(set(order)) != len(order):
-        fields.refuse("order", "must name each cell once")
-    return tuple(order)
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> Json:

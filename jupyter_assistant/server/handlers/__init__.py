@@ -6,15 +6,20 @@ first call's), a GET has no side effect, and handlers translate: they decide not
 
 from __future__ import annotations
 
-from ...errors import Misconfigured
-from ...messages import Json
+from typing import TYPE_CHECKING
+
 from .base import AssistantHandler, Services
 from .chat import ChatHandler, ChatStopHandler, ChatStreamHandler, PreviewHandler, RunStreamHandler
+from .clients import ClientsHandler
 from .conversations import ConversationHandler, ConversationsHandler, ExportHandler
 from .health import HealthHandler, OffHandler, UnknownHandler
 from .mcp import McpHandler
 from .models import ModelsHandler, ModelsRefreshHandler, ModelsTestHandler, SettingsHandler
 from .search import SearchHandler
+
+if TYPE_CHECKING:
+    from ...errors import Misconfigured
+    from ...messages import Json
 
 __all__ = ["ROUTES", "AssistantHandler", "Services", "off", "routes"]
 
@@ -34,6 +39,7 @@ ROUTES: tuple[tuple[str, type[AssistantHandler]], ...] = (
     (r"search", SearchHandler),
     (r"health", HealthHandler),
     (r"mcp/?", McpHandler),
+    (r"mcp/clients", ClientsHandler),
     (r".*", UnknownHandler),
 )
 

@@ -10,13 +10,12 @@ import http.client
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
 
-from ...assistant import Assistant
 from ...errors import (
     AssistantError,
     ConversationBusy,
@@ -31,10 +30,13 @@ from ...errors import (
     StoreUnavailable,
     TooLarge,
 )
-from ...messages import Json
 from ...settings import Settings
 from .. import fields
-from ..mcp import Endpoint
+
+if TYPE_CHECKING:
+    from ...assistant import Assistant
+    from ...messages import Json
+    from ..mcp import Endpoint
 
 RESOURCE = "assistant"
 LOCAL_OWNER = "local"
@@ -63,15 +65,27 @@ CODES = {
 }
 
 
+class Built(Protocol):
+    """What the first request has built."""
+
+    @property
+    def assistant(self) -> Assistant:
+        """The one use case."""
+
+    @property
+    def mcp(self) -> Endpoint:
+        """The MCP endpoint."""
+
+    def reconfigure(self) -> None:
+        """Tell the models what the settings say now."""
+
+
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the handlers speak to; ``ready`` completes when the stores are open."""
+    """What the handlers speak to; ``ready`` gives it built, its stores open, and raises where it cannot be."""
 
-    assistant: Assistant
     settings: Settings
-    ready: Callable[[], Awaitable[None]]
-    reconfigure: Callable[[], None]
-    mcp: Endpoint | None = None
+    ready: Callable[[], Awaitable[Built]]
 
 
 @web.stream_request_body
@@ -83,6 +97,7 @@ class AssistantHandler(APIHandler):
     def initialize(self, services: Services) -> None:
         """Take what the composition root built."""
         self.services = services
+        self._built: Built | None = None
         self._chunks: list[bytes] = []
         self._received = 0
 
@@ -99,7 +114,18 @@ class AssistantHandler(APIHandler):
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and (length != "0" or "Transfer-Encoding" in self.request.headers):
             raise web.HTTPError(415)
-        await self.services.ready()
+        self._built = await self.services.ready()
+
+    @property
+    def built(self) -> Built:
+        """What this request speaks to, once it has been let in."""
+        assert self._built is not None
+        return self._built
+
+    @property
+    def assistant(self) -> Assistant:
+        """The one use case."""
+        return self.built.assistant
 
     def data_received(self, chunk: bytes) -> None:
         """Keep the body while it is within the limit."""

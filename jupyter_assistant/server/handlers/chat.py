@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
@@ -15,10 +15,11 @@ from tornado.iostream import IOStream, StreamClosedError
 
 from ... import sse
 from ...errors import Gone, InvalidInput
-from ...messages import Json, Question
-from ...runs import AnyRun
-from .. import fields
 from .base import RESOURCE, AssistantHandler
+
+if TYPE_CHECKING:
+    from ...messages import Json, Question
+    from ...runs import AnyRun
 
 
 class StreamHandler(AssistantHandler):
@@ -92,7 +93,7 @@ class ChatStreamHandler(StreamHandler):
     @authorized(action="execute", resource=RESOURCE)
     async def post(self) -> None:
         """Ask and stream."""
-        await self.stream(await self.services.assistant.ask(_question(self), self.owner), 0)
+        await self.stream(await self.assistant.ask(_question(self), self.owner), 0)
 
 
 class RunStreamHandler(StreamHandler):
@@ -103,7 +104,7 @@ class RunStreamHandler(StreamHandler):
     async def get(self, run_id: str) -> None:
         """Resume or replay."""
         after = self._after()
-        await self.stream(await self.services.assistant.run(self.owner, run_id), after)
+        await self.stream(await self.assistant.run(self.owner, run_id), after)
 
     def _after(self) -> int:
         name, text = "Last-Event-ID", self.request.headers.get("Last-Event-ID", "")
@@ -121,7 +122,7 @@ class ChatStopHandler(AssistantHandler):
     @authorized(action="execute", resource=RESOURCE)
     async def post(self, run_id: str) -> None:
         """Cancel the model's call and wait until it is cancelled."""
-        await self.services.assistant.stop(self.owner, run_id)
+        await self.assistant.stop(self.owner, run_id)
         self.reply({"run_id": run_id})
 
 
@@ -132,7 +133,7 @@ class ChatHandler(AssistantHandler):
     @authorized(action="execute", resource=RESOURCE)
     async def post(self) -> None:
         """Ask and wait; the run goes on when the client does not wait for it."""
-        run = await self.services.assistant.ask(_question(self), self.owner)
+        run = await self.assistant.ask(_question(self), self.owner)
         await run.wait()
         self.reply(_answer(run))
 
@@ -144,14 +145,16 @@ class PreviewHandler(AssistantHandler):
     @authorized(action="read", resource=RESOURCE)
     async def post(self) -> None:
         """Build the request, send nothing."""
-        self.reply(await self.services.assistant.preview(_question(self), self.owner))
+        self.reply(await self.assistant.preview(_question(self), self.owner))
 
 
 def _question(handler: AssistantHandler) -> Question:
     """The question of a request; other wire formats are not built yet."""
     if handler.get_query_argument("protocol", ""):
         raise InvalidInput("protocol", "is not available yet; leave it out")
-    return fields.question(handler.body())
+    from ..questions import question  # not at the server's start
+
+    return question(handler.body())
 
 
 def _answer(run: AnyRun) -> Json:

@@ -18,7 +18,7 @@ class ConversationsHandler(AssistantHandler):
     async def get(self) -> None:
         """The conversations, or with ``?archived=1`` the archived ones."""
         archived = self.get_query_argument("archived", "") in ("1", "true")
-        self.reply(await self.services.assistant.conversations.list(self.owner, archived=archived))
+        self.reply(await self.assistant.conversations.list(self.owner, archived=archived))
 
     @web.authenticated
     @authorized(action="write", resource=RESOURCE)
@@ -27,7 +27,7 @@ class ConversationsHandler(AssistantHandler):
         body = fields.Fields(self.body())
         title = body.text("title", fields.NAME_CHARS) or ""
         body.end()
-        self.reply(await self.services.assistant.conversations.create(self.owner, title), 201)
+        self.reply(await self.assistant.conversations.create(self.owner, title), 201)
 
 
 class ConversationHandler(AssistantHandler):
@@ -37,7 +37,7 @@ class ConversationHandler(AssistantHandler):
     @authorized(action="read", resource=RESOURCE)
     async def get(self, conversation_id: str) -> None:
         """The conversation and its messages."""
-        self.reply(await self.services.assistant.conversation(self.owner, conversation_id))
+        self.reply(await self.assistant.conversation(self.owner, conversation_id))
 
     @web.authenticated
     @authorized(action="write", resource=RESOURCE)
@@ -46,14 +46,14 @@ class ConversationHandler(AssistantHandler):
         body = fields.Fields(self.body())
         title, pinned = body.text("title", fields.NAME_CHARS, least=1), body.flag("pinned")
         body.end()
-        conversations = self.services.assistant.conversations
+        conversations = self.assistant.conversations
         self.reply(await conversations.update(self.owner, conversation_id, title=title, pinned=pinned))
 
     @web.authenticated
     @authorized(action="write", resource=RESOURCE)
     async def delete(self, conversation_id: str) -> None:
         """Delete for good."""
-        await self.services.assistant.delete(self.owner, conversation_id)
+        await self.assistant.delete(self.owner, conversation_id)
         self.set_status(204)
         self.finish()
 
@@ -68,7 +68,7 @@ class ExportHandler(AssistantHandler):
         form = self.get_query_argument("format", "md")
         if form not in ("md", "json"):
             raise InvalidInput("format", "must be md or json")
-        name, text = await self.services.assistant.conversations.export(self.owner, conversation_id, form)
+        name, text = await self.assistant.conversations.export(self.owner, conversation_id, form)
         kind = "application/json" if form == "json" else "text/markdown"
         self.set_attachment_header(name)
         self.set_header("X-Content-Type-Options", "nosniff")

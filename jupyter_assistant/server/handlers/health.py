@@ -20,7 +20,7 @@ class HealthHandler(AssistantHandler):
     @authorized(action="read", resource=RESOURCE)
     async def get(self) -> None:
         """State of each part; null where a part is not there."""
-        assistant = self.services.assistant
+        assistant = self.assistant
         self.reply(
             {
                 "version": __version__,
@@ -29,7 +29,7 @@ class HealthHandler(AssistantHandler):
                 "index": None,
                 "rtc": None,
                 "tabs": None,
-                "mcp": self.services.mcp.state if self.services.mcp else None,
+                "mcp": self.built.mcp.state,
             }
         )
 

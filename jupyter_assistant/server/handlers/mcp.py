@@ -74,9 +74,7 @@ class McpHandler(AssistantHandler):
     async def _answer(self) -> None:
         if self._received > self.limit:
             raise TooLarge(f"The request is larger than {self.limit} bytes.")
-        endpoint = self.services.mcp
-        if endpoint is None:
-            raise web.HTTPError(404)
+        endpoint = self.built.mcp
         if endpoint.state == "closed":
             self._refuse(503, STOPPING)
             return
@@ -132,9 +130,9 @@ class McpHandler(AssistantHandler):
 
     def _started(self, status: int) -> None:
         """A session that this answer opens is known before its client is told of it."""
-        endpoint, session = self.services.mcp, self._headers.get(SESSION)
-        if endpoint is not None and session is not None and status < 400 and SESSION not in self.request.headers:
-            endpoint.sessions.add(session, self.owner)
+        session = self._headers.get(SESSION)
+        if session is not None and status < 400 and SESSION not in self.request.headers:
+            self.built.mcp.sessions.add(session, self.owner)
 
     async def _may(self, action: str, resource: str) -> bool:
         """Whether Jupyter's authorizer lets the caller do that."""

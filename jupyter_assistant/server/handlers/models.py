@@ -18,7 +18,7 @@ class ModelsHandler(AssistantHandler):
     @authorized(action="read", resource=RESOURCE)
     async def get(self) -> None:
         """Providers and models."""
-        self.reply(self.services.assistant.models.listing())
+        self.reply(self.assistant.models.listing())
 
 
 class ModelsRefreshHandler(AssistantHandler):
@@ -29,7 +29,7 @@ class ModelsRefreshHandler(AssistantHandler):
     async def post(self) -> None:
         """Ask them all at once."""
         fields.Fields(self.body()).end()
-        self.reply(await self.services.assistant.models.refresh())
+        self.reply(await self.assistant.models.refresh())
 
 
 class ModelsTestHandler(AssistantHandler):
@@ -46,7 +46,7 @@ class ModelsTestHandler(AssistantHandler):
         model = body.printable("model", fields.NAME_CHARS)
         endpoint = fields.endpoint(body)
         body.end()
-        models, settings = self.services.assistant.models, self.services.settings
+        models, settings = self.assistant.models, self.services.settings
         if endpoint:
             self.reply(await models.test_endpoint(**settings.checked(endpoint), model=model))
         else:
@@ -68,5 +68,5 @@ class SettingsHandler(AssistantHandler):
         """Check every change, keep all or none."""
         changes = self.body()
         await asyncio.get_running_loop().run_in_executor(None, self.services.settings.change, changes)
-        self.services.reconfigure()
+        self.built.reconfigure()
         self.reply(self.services.settings.shown())

@@ -7,7 +7,6 @@ from dataclasses import asdict
 from jupyter_server.auth.decorator import authorized
 from tornado import web
 
-from ...assistant.workspace import source
 from ...errors import InvalidInput
 from .base import RESOURCE, AssistantHandler
 
@@ -25,7 +24,9 @@ class SearchHandler(AssistantHandler):
         query, path = self.get_query_argument("q", ""), self.get_query_argument("path", "")
         if not query.strip() or len(query) > QUERY_CHARS:
             raise InvalidInput("q", f"must be a text of 1 to {QUERY_CHARS} characters")
-        found = await self.services.assistant.notebooks.search(query, path, self._limit())
+        from ...assistant.workspace import source  # not at the server's start
+
+        found = await self.assistant.notebooks.search(query, path, self._limit())
         places = [
             asdict(source(place.path, place.cell_id, place.index, place.score, place.snippet)) for place in found.places
         ]

@@ -12,15 +12,17 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from logging import Logger
+from typing import TYPE_CHECKING
 
 from ..asgi import Application, Exchange, Message, Mount
-from .asking import asking_tools
 from .caller import CALLER, Caller
-from .desk import Desk
 from .gate import Gate
 from .sessions import Sessions
 
-__all__ = ["Caller", "Desk", "Endpoint", "asking_tools"]
+if TYPE_CHECKING:
+    from .desk import Desk
+
+__all__ = ["Caller", "Endpoint"]
 
 PATH = "/mcp"
 SESSION = "Mcp-Session-Id"

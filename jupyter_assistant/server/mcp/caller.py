@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ...errors import AssistantError
-from ...tools import Rights
+
+if TYPE_CHECKING:
+    from ...tools import Rights
 
 NEEDS: dict[Rights, tuple[tuple[str, str], ...]] = {
     "read": (("read", "assistant"), ("read", "contents")),
