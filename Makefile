@@ -20,7 +20,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export DEBIAN_FRONTEND := noninteractive
 
-.PHONY: help setup run test test-js test-py check fix build bench gallery pictures watch clean front-end browser
+.PHONY: help setup run test test-js test-py check fix build bench gallery pictures watch clean front-end browser proxy
 
 help: ## list the commands
 	@grep -E '^[a-z-]+:.*##' Makefile | sed -E 's/:[^#]*## /\t/' | expand -t 10
@@ -35,7 +35,7 @@ test: test-js test-py ## run vitest and pytest
 test-js: $(JS_READY)
 	npm --prefix js test
 
-test-py: $(READY) $(JS_READY) front-end browser
+test-py: $(READY) $(JS_READY) front-end browser proxy
 	python -m pytest $(ARGS)
 
 check: $(READY) $(JS_READY) ## formatting, linters and types; changes nothing
@@ -98,3 +98,10 @@ browser: $(READY)
 	@for name in chromium chromium-browser google-chrome; do ! command -v $$name >/dev/null || exit 0; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update && apt-get install -y chromium; then exit 0; fi; \
 	playwright install $(if $(ROOT_ALLOWED),--with-deps) chromium || { echo 'The tests need a browser: install chromium'; exit 1; }
+
+# nginx for the tests of the doctor: its program alone, so that no server starts here. Without it they are skipped.
+proxy: $(READY)
+	@command -v nginx >/dev/null || [ -x /usr/sbin/nginx ] || [ -x $(VENV)/nginx/usr/sbin/nginx ] || { \
+	  [ "$$(id -u)" != 0 ] || apt-get update -qq; \
+	  cd $(VENV) && apt-get download -qq nginx && dpkg -x nginx_*.deb nginx && rm nginx_*.deb; } 2>/dev/null \
+	  || echo 'nginx is not to be had: the tests that need it are skipped'

@@ -539,8 +539,9 @@ async def no_type(reply: Reply, request: Request) -> None:
 
 @fault("whole")
 async def whole(reply: Reply, request: Request) -> None:
-    """A whole answer although a stream was asked for."""
-    message = {"role": "assistant", "content": "<think>Hm.</think>All at once.", "refusal": None}
+    """A whole answer although a stream was asked for; ``whole-9`` says it nine times."""
+    text = "<think>Hm.</think>" + "All at once." * int(request.number(0, 1))
+    message = {"role": "assistant", "content": text, "refusal": None}
     choice = {"index": 0, "message": message, "finish_reason": "stop"}
     await reply.json(200, {"object": "chat.completion", "choices": [choice], "usage": usage(4)})
 

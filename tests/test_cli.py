@@ -14,7 +14,7 @@ import pytest
 
 from jupyter_assistant import __version__
 from jupyter_assistant.cli import CLIENTS, main, wire
-from jupyter_assistant.cli import clients as known
+from jupyter_assistant.server import clients as known
 from tests.bridge import ROOT
 from tests.conftest import Json
 

@@ -45,7 +45,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
 MAY_IMPORT_ON_FIRST_USE: Mapping[str, frozenset[str]] = {
     "__init__": frozenset({"extension"}),
     "kernel": frozenset({"llm"}),
-    "cli": DOMAIN | {"kernel"},
+    "cli": DOMAIN | {"kernel", "server.clients"},
 }
 STANDARD_LIBRARY_ONLY = frozenset({"messages", "errors", "sse"})
 
@@ -54,6 +54,7 @@ DOORS: Mapping[str, frozenset[str]] = {
     "fastmcp": frozenset({"server.mcp", "tools.external"}),
     "httpx": frozenset({"llm.client", "kernel.client"}),
     "tornado": frozenset({"server", "notebooks"}),
+    "websocket": frozenset({"kernel.client"}),
     "mcp_types": frozenset({"server.mcp"}),
     "pydantic": frozenset({"tools.arguments", "server.mcp"}),
     "pydantic_core": frozenset({"tools.arguments"}),
@@ -65,7 +66,9 @@ DOORS: Mapping[str, frozenset[str]] = {
     "jupyter_collaboration": LIVE,
     "jupyter_server_documents": LIVE,
 }
-OPENED_ON_FIRST_USE = frozenset({"fastmcp", "httpx", "pydantic", "pydantic_core", "png", "PIL", "mcp_types"})
+OPENED_ON_FIRST_USE = frozenset(
+    {"fastmcp", "httpx", "pydantic", "pydantic_core", "png", "PIL", "mcp_types", "websocket"}
+)
 LATE = frozenset({"server.mcp.protocol"})
 """Modules that are imported on first use only: what they import at their top is as late as they are."""
 

@@ -24,6 +24,10 @@ MCP = """\
 Connects an MCP client that starts a program (stdio) to the running Jupyter server: the one whose root folder holds the
 working directory, else the only one that runs. Clients that speak HTTP need no bridge: they use the endpoint
 <server>/assistant/mcp with the server's token. --print-config shows both."""
+DOCTOR = """\
+Walks from here to an answer, layer by layer, with timings: the server, its loop, streams on their way (a proxy that
+keeps them back), the page's origin, the gateway and its stream, a kernel. Names the first broken one and its remedy.
+With --url give the address that the browser shows, so that what stands between is walked too."""
 TOKEN = "the server's token; better set JUPYTER_TOKEN, since others on this machine can read a command line"
 
 
@@ -36,6 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _configuration(asked) if asked.print_config else _bridge(asked)
         if asked.command == "config":
             return _paths(asked)
+        if asked.command == "doctor":
+            return _doctor(asked)
     except AssistantError as error:
         print(f"jupyter assistant: {error.text} {error.hint}", file=sys.stderr)
         return 1
@@ -54,7 +60,10 @@ def _parser() -> argparse.ArgumentParser:
     mcp.add_argument("--form", choices=("stdio", "http", "both"), default="both", help="which of its two forms (both)")
     mcp.add_argument("--wait", type=float, default=WAIT, metavar="S", help="seconds a restarting server is waited for")
     config = commands.add_parser("config", help="show where settings and data are, and which server is found")
-    for command in (mcp, config):
+    doctor = commands.add_parser("doctor", help="find the broken layer between you and an answer", description=DOCTOR)
+    doctor.add_argument("--no-model", action="store_true", help="do not call the model (two small calls)")
+    doctor.add_argument("--no-kernel", action="store_true", help="do not start a kernel")
+    for command in (mcp, config, doctor):
         command.add_argument("--url", default="", help="the server's address, if it is not to be looked for")
         command.add_argument("--token", default="", help=TOKEN)
     return parser
@@ -73,7 +82,7 @@ def _bridge(asked: argparse.Namespace) -> int:
 
 
 def _configuration(asked: argparse.Namespace) -> int:
-    from .clients import configurations, program
+    from ..server.clients import configurations, program
 
     server = _where(asked)
     for each in configurations(asked.print_config, program=program(), server=server, given=bool(asked.url)):
@@ -101,3 +110,10 @@ def _paths(asked: argparse.Namespace) -> int:
 
     print("\n".join(told(Path.cwd(), asked.url, _token(asked))))
     return 0
+
+
+def _doctor(asked: argparse.Namespace) -> int:
+    from .doctor import Plan, diagnose
+
+    plan = Plan(model=not asked.no_model, kernel=not asked.no_kernel)
+    return diagnose(Path.cwd(), asked.url, _token(asked), plan)

@@ -37,7 +37,7 @@ class Answer:
 
     async def texts(self) -> AsyncIterator[str]:
         """The data of each event of a stream as they come, or the whole body."""
-        with _translated():
+        with translated():
             if not self.header("Content-Type").startswith("text/event-stream"):
                 await self._response.aread()
                 yield self._response.content.decode("utf-8", "replace")
@@ -60,7 +60,7 @@ class Link:
     async def exchange(self, method: str, headers: dict[str, str], body: bytes | None = None) -> AsyncIterator[Answer]:
         """Send a request; gives its answer when the headers are here. Raises ServerUnreachable or ServerLost."""
         sent = {"Accept": ACCEPT, **headers, **({"Content-Type": "application/json"} if body is not None else {})}
-        with _translated():
+        with translated():
             request = self._client.build_request(method, self.url, headers=sent, content=body)
             response = await self._client.send(request, stream=True)
         try:
@@ -86,7 +86,7 @@ def _client(server: Server) -> httpx.AsyncClient:
     )
 
 
-class _translated:
+class translated:
     """The client's errors as ours."""
 
     def __enter__(self) -> None:

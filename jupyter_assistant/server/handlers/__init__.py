@@ -15,13 +15,17 @@ from .conversations import ConversationHandler, ConversationsHandler, ExportHand
 from .health import HealthHandler, OffHandler, UnknownHandler
 from .mcp import McpHandler
 from .models import ModelsHandler, ModelsRefreshHandler, ModelsTestHandler, SettingsHandler
+from .pulse import PulseHandler
 from .search import SearchHandler
+from .tab import TabHandler
 
 if TYPE_CHECKING:
+    from jupyter_server.base.handlers import JupyterHandler
+
     from ...errors import Misconfigured
     from ...messages import Json
 
-__all__ = ["ROUTES", "AssistantHandler", "Services", "off", "routes"]
+__all__ = ["ROUTES", "SOCKETS", "AssistantHandler", "Services", "off", "routes"]
 
 ROUTES: tuple[tuple[str, type[AssistantHandler]], ...] = (
     (r"chat/stream", ChatStreamHandler),
@@ -38,10 +42,12 @@ ROUTES: tuple[tuple[str, type[AssistantHandler]], ...] = (
     (r"settings", SettingsHandler),
     (r"search", SearchHandler),
     (r"health", HealthHandler),
+    (r"health/stream", PulseHandler),
     (r"mcp/?", McpHandler),
     (r"mcp/clients", ClientsHandler),
     (r".*", UnknownHandler),
 )
+SOCKETS: tuple[tuple[str, type[TabHandler]], ...] = ((r"tab", TabHandler),)
 
 
 def off(base: str, error: Misconfigured) -> list[tuple[str, type[OffHandler], Json]]:
@@ -49,6 +55,8 @@ def off(base: str, error: Misconfigured) -> list[tuple[str, type[OffHandler], Js
     return [(rf"{base}assistant/.*", OffHandler, {"error": error})]
 
 
-def routes(base: str, services: Services) -> list[tuple[str, type[AssistantHandler], Json]]:
+def routes(base: str, services: Services) -> list[tuple[str, type[JupyterHandler], Json]]:
     """The routes as tornado takes them; ``base`` ends before ``assistant/`` and is put first literally."""
-    return [(rf"{base}assistant/{pattern}", handler, {"services": services}) for pattern, handler in ROUTES]
+    return [
+        (rf"{base}assistant/{pattern}", handler, {"services": services}) for pattern, handler in (*SOCKETS, *ROUTES)
+    ]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado import web
 
 from ...errors import (
@@ -34,6 +34,8 @@ from ...settings import Settings
 from .. import fields
 
 if TYPE_CHECKING:
+    from tornado.iostream import IOStream
+
     from ...assistant import Assistant
     from ...messages import Json
     from ..mcp import Endpoint
@@ -140,13 +142,8 @@ class AssistantHandler(APIHandler):
 
     @property
     def owner(self) -> str:
-        """Whose conversations these are: one owner under a token or a password, the real user under a hub.
-
-        Under token authentication Jupyter names a user at random for each request, so the name means nothing there.
-        """
-        if type(self.identity_provider) in (IdentityProvider, PasswordIdentityProvider):
-            return LOCAL_OWNER
-        return f"user:{self.current_user.username}"
+        """Whose conversations these are."""
+        return owner_of(self)
 
     def body(self) -> Json:
         """The request's JSON object; an empty body is an empty object."""
@@ -154,6 +151,20 @@ class AssistantHandler(APIHandler):
             raise TooLarge(f"The request is larger than {self.limit} bytes.")
         raw = b"".join(self._chunks)
         return fields.parse(raw) if raw else {}
+
+    def begin_stream(self) -> None:
+        """Status and headers of a stream of events, which nothing on its way may keep back."""
+        if self.connection is not None:
+            self.connection.set_nodelay(True)  # or the first event waits for the comment's acknowledgement
+        self.set_status(200)
+        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.set_header("Cache-Control", "no-cache, no-transform")
+        self.set_header("X-Accel-Buffering", "no")
+
+    @property
+    def connection(self) -> IOStream | None:
+        """The socket's stream; a connection that is gone has none."""
+        return getattr(self.request.connection, "stream", None)
 
     def reply(self, value: Any, status: int = 200) -> None:
         """Answer with compact JSON."""
@@ -177,6 +188,16 @@ class AssistantHandler(APIHandler):
         """An error of the tree is an answer, not a failure of the server."""
         if not isinstance(args[1], AssistantError):
             super().log_exception(*args)
+
+
+def owner_of(handler: JupyterHandler) -> str:
+    """Who asks: one owner under a token or a password, the real user under a hub.
+
+    Under token authentication Jupyter names a user at random for each request, so the name means nothing there.
+    """
+    if type(handler.identity_provider) in (IdentityProvider, PasswordIdentityProvider):
+        return LOCAL_OWNER
+    return f"user:{handler.current_user.username}"
 
 
 def status_of(error: AssistantError) -> int:

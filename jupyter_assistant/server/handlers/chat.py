@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado import web
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import StreamClosedError
 
 from ... import sse
 from ...errors import Gone, InvalidInput
@@ -31,12 +31,7 @@ class StreamHandler(AssistantHandler):
         """Send the events after ``after`` until ``done``, with a comment at once and by the clock."""
         run.entries(after)  # raises Gone while the status can still be set
         self._reader = asyncio.current_task()
-        if self._connection is not None:
-            self._connection.set_nodelay(True)  # or the first event waits for the comment's acknowledgement
-        self.set_status(200)
-        self.set_header("Content-Type", "text/event-stream; charset=utf-8")
-        self.set_header("Cache-Control", "no-cache, no-transform")
-        self.set_header("X-Accel-Buffering", "no")
+        self.begin_stream()
         try:
             await self._send(run, after)
             self.finish()
@@ -65,19 +60,14 @@ class StreamHandler(AssistantHandler):
     async def _write(self, data: bytes, seconds: float) -> None:
         self.write(data)
         flushed = self.flush()
-        if self._connection is None or self._connection.writing():  # else the socket has taken it all
+        if self.connection is None or self.connection.writing():  # else the socket has taken it all
             await asyncio.wait_for(flushed, seconds)
 
     def _drop(self) -> None:
         """End a reader who went or does not read; the run goes on and he can resume."""
-        if self._connection is not None:
-            self._connection.close()
+        if self.connection is not None:
+            self.connection.close()
         self.finish()
-
-    @property
-    def _connection(self) -> IOStream | None:
-        """The socket's stream; a connection that is gone has none."""
-        return getattr(self.request.connection, "stream", None)
 
     def on_connection_close(self) -> None:
         """The reader went: stop reading for him."""

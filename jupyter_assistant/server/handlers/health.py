@@ -28,7 +28,7 @@ class HealthHandler(AssistantHandler):
                 "store": assistant.conversations.state,
                 "index": None,
                 "rtc": None,
-                "tabs": None,
+                "tabs": assistant.notebooks.tabs.state,
                 "mcp": self.built.mcp.state,
             }
         )
