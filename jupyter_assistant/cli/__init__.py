@@ -24,6 +24,11 @@ MCP = """\
 Connects an MCP client that starts a program (stdio) to the running Jupyter server: the one whose root folder holds the
 working directory, else the only one that runs. Clients that speak HTTP need no bridge: they use the endpoint
 <server>/assistant/mcp with the server's token. --print-config shows both."""
+ASK = """\
+Prints the answer to a question while it comes; all else goes to standard error. Asks the Jupyter server that runs for
+the notebook, or for this folder, so that the conversation is in its sidebar too. Where none runs, the model of the
+environment (JUPYTER_ASSISTANT_BASE_URL, ...) is asked from here, or the built-in responder.
+Exit status: 0 answered, 1 failed, 2 wrong command line, 3 incomplete, 130 interrupted."""
 DOCTOR = """\
 Walks from here to an answer, layer by layer, with timings: the server, its loop, streams on their way (a proxy that
 keeps them back), the page's origin, the gateway and its stream, a kernel. Names the first broken one and its remedy.
@@ -36,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = _parser()
     asked = parser.parse_args(arguments)
     try:
+        if asked.command == "ask":
+            return _ask(asked)
         if asked.command == "mcp":
             return _configuration(asked) if asked.print_config else _bridge(asked)
         if asked.command == "config":
@@ -55,6 +62,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="jupyter assistant", description=ABOUT)
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", title="commands", metavar="")
+    ask = commands.add_parser("ask", help="ask a question, about a notebook or without one", description=ASK)
+    ask.add_argument("question", help="the question; - reads it from standard input")
+    ask.add_argument("notebook", nargs="?", default="", help="the notebook that it is about")
+    ask.add_argument("--model", default="", help="the model to ask, as provider/model or as the endpoint names it")
+    ask.add_argument("--conversation", default="", metavar="ID", help="go on with a conversation of the server")
+    ask.add_argument("--json", action="store_true", help="print the answer's events, one JSON object a line")
     mcp = commands.add_parser("mcp", help="connect an MCP client to the running server", description=MCP)
     mcp.add_argument("--print-config", choices=CLIENTS, help="print the configuration for a client, and end")
     mcp.add_argument("--form", choices=("stdio", "http", "both"), default="both", help="which of its two forms (both)")
@@ -63,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="find the broken layer between you and an answer", description=DOCTOR)
     doctor.add_argument("--no-model", action="store_true", help="do not call the model (two small calls)")
     doctor.add_argument("--no-kernel", action="store_true", help="do not start a kernel")
-    for command in (mcp, config, doctor):
+    for command in (ask, mcp, config, doctor):
         command.add_argument("--url", default="", help="the server's address, if it is not to be looked for")
         command.add_argument("--token", default="", help=TOKEN)
     return parser
@@ -117,3 +130,19 @@ def _doctor(asked: argparse.Namespace) -> int:
 
     plan = Plan(model=not asked.no_model, kernel=not asked.no_kernel)
     return diagnose(Path.cwd(), asked.url, _token(asked), plan)
+
+
+def _ask(asked: argparse.Namespace) -> int:
+    from .ask import Wish, ask
+
+    return ask(
+        Wish(
+            asked.question,
+            asked.notebook,
+            model=asked.model,
+            conversation=asked.conversation,
+            as_json=asked.json,
+            url=asked.url,
+            token=_token(asked),
+        )
+    )
