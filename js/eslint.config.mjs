@@ -18,7 +18,11 @@ export default defineConfig(
   },
   {
     files: ['**/*.cjs'],
-    languageOptions: { globals: { module: 'writable', require: 'readonly' } }
+    languageOptions: { globals: { module: 'writable', require: 'readonly', __dirname: 'readonly' } }
+  },
+  {
+    files: ['bundle/*.mjs'],
+    languageOptions: { globals: { console: 'readonly', process: 'readonly' } }
   },
   prettier
 );

@@ -1,5 +1,7 @@
 // What @jupyter/builder does not know: our sources are TypeScript with Preact's JSX. The bundler's built-in
 // transpiler reads them, so a production build needs neither tsc nor JupyterLab's types.
+const path = require('node:path');
+
 module.exports = {
   resolve: { extensions: ['.tsx', '.ts', '.js'] },
   module: {
@@ -16,7 +18,8 @@ module.exports = {
             transform: { react: { runtime: 'automatic', importSource: 'preact' } }
           }
         }
-      }
+      },
+      { test: /marked\.esm\.js$/, loader: path.resolve(__dirname, 'bundle/only-lexer.cjs') }
     ]
   }
 };

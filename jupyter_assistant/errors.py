@@ -24,6 +24,8 @@ into HTTP statuses, and ``assistant`` alone turns them into ``error`` events.
     │   ├── CellNotFound         no cell by that id
     │   ├── StaleCell            the cell has changed since it was read; says its source now
     │   ├── EditRefused          the edit cannot be made: text not found or found twice, old format, bad cells
+    │   ├── TabUnresponsive      the JupyterLab tab that has the notebook open does not answer
+    │   ├── TabClosed            the tab was closed in the middle of it
     │   └── SaveFailed           the disk or a save hook refused; the notebook is as it was
     ├── KernelError
     │   ├── KernelNotFound       the notebook has no kernel, or there is none by that id
@@ -35,7 +37,9 @@ into HTTP statuses, and ``assistant`` alone turns them into ``error`` events.
     ├── ToolError                a tool's result that is an error; carries the content there is
     ├── ServerNotFound           no running Jupyter server to ask, or too many; for commands and kernels
     ├── ServerUnreachable        the Jupyter server takes no connection: nothing was sent
+    ├── ServerRefused            the Jupyter server does not let the request in, or cannot answer it
     ├── ServerLost               the connection ended inside an exchange: it may have been done
+    ├── AnswerFailed             an answer that ended in an error; carries what had come of it
     └── ProviderError            the model's side
         ├── NoModel              no model is configured or none by that name is known
         ├── KeyRejected          401
@@ -183,6 +187,16 @@ class EditRefused(NotebookError):
     default_hint = "Read the cell again and correct the edit; nothing was changed."
 
 
+class TabUnresponsive(NotebookError):
+    code = "tab_unresponsive"
+    default_hint = "Look at the notebook's tab in the browser, reload the page if it hangs, then try again."
+
+
+class TabClosed(NotebookError):
+    code = "tab_closed"
+    default_hint = "Read the notebook again; its file is what there is now."
+
+
 class SaveFailed(NotebookError):
     code = "save_failed"
     default_hint = "Check the free space and the permissions of the folder; the notebook is as it was."
@@ -243,9 +257,31 @@ class ServerUnreachable(AssistantError):
     default_hint = "Start Jupyter again, then repeat the request."
 
 
+class ServerRefused(AssistantError):
+    """``status`` is the HTTP status of the refusal."""
+
+    code = "server_refused"
+    default_hint = "See the log of the Jupyter server."
+
+    def __init__(self, status: int, text: str, hint: str = "") -> None:
+        super().__init__(text, hint)
+        self.status = status
+
+
 class ServerLost(AssistantError):
     code = "server_lost"
     default_hint = "It may have been done all the same: look before you repeat it."
+
+
+class AnswerFailed(AssistantError):
+    """``answer`` is what had come of it by then."""
+
+    code = "answer_failed"
+    default_hint = "Ask again."
+
+    def __init__(self, text: str, hint: str = "", *, answer: object) -> None:
+        super().__init__(text, hint)
+        self.answer = answer
 
 
 class ProviderError(AssistantError):

@@ -46,14 +46,30 @@ class NotebookFocus:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """A name of the notebook's kernel: ``type`` as its language calls it, ``shape`` as text (``421 x 6``; empty
+    without one), ``digest`` what it holds, or its documentation, in short (empty where nobody looked).
+    """
+
+    name: str
+    type: str
+    shape: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Question:
-    """One question of a user, as ``POST chat/stream`` takes it (fields: DESIGN §4)."""
+    """One question of a user, as ``POST chat/stream`` takes it (fields: DESIGN §4).
+
+    ``variables`` are its attachments of that kind: values that a kernel sends along itself.
+    """
 
     question: str
     conversation_id: str | None = None
     notebook: NotebookFocus | None = None
     model: str | None = None
     request_id: str | None = None
+    variables: tuple[Variable, ...] = ()
 
 
 # ---------------------------------------------------------------- what a model is given
@@ -78,18 +94,6 @@ class CellContent:
     output: str = ""
     error: CellError | None = None
     execution_count: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Variable:
-    """A name of the notebook's kernel: ``type`` as its language calls it, ``shape`` as text (``421 x 6``; empty
-    without one), ``digest`` what it holds, or its documentation, in short (empty where nobody looked).
-    """
-
-    name: str
-    type: str
-    shape: str = ""
-    digest: str = ""
 
 
 @dataclass(frozen=True, slots=True)

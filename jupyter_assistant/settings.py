@@ -31,6 +31,13 @@ OPENAI_URL = "https://api.openai.com/v1"
 OPENROUTER_URL = "https://openrouter.ai/api/v1"
 PREFIX = "JUPYTER_ASSISTANT_"
 KEY_VARIABLE = PREFIX + "API_KEY"
+KERNEL_VARIABLE = PREFIX + "KERNEL_TOKEN"
+"""Where kernels find what lets them in at this server's routes."""
+EMBEDDINGS_KEY_VARIABLE = PREFIX + "EMBEDDINGS_API_KEY"
+KEY_VARIABLES = {"api_key": KEY_VARIABLE, "embeddings_api_key": EMBEDDINGS_KEY_VARIABLE}
+"""Secrets that the environment may hold; each is read once and taken out of it."""
+KEY_OF = {"api_key": "base_url", "embeddings_api_key": "embeddings_base_url"}
+"""The endpoint that each key was given for."""
 MODEL_CHARS = 512
 INSTRUCTIONS_CHARS = 20_000
 _SECRET_NAME = re.compile(r"(?:^|_)(?:TOKEN|KEY|SECRET|PASSWORD|PASSWD)$")
@@ -74,6 +81,19 @@ class JupyterAssistant(LoggingConfigurable):
     no_think = List(
         Unicode(),
         help="Models (shell patterns, such as qwen3*) that are asked with /no_think to answer without reasoning.",
+    ).tag(config=True, user=True)
+    embeddings_base_url = Unicode(
+        help="Base URL of an OpenAI-compatible endpoint for embeddings: the search over all notebooks then also finds "
+        "what is near in meaning. Off while it or embeddings_model is empty. Once both are set, searching sends there, "
+        "by and by, the source of every cell below the server's root and its heading, without outputs and known "
+        "secrets. Default: $JUPYTER_ASSISTANT_EMBEDDINGS_BASE_URL."
+    ).tag(config=True, user=True)
+    embeddings_api_key = Unicode(
+        help="Key for embeddings_base_url; api_key where both addresses are the same. No configuration file takes it: "
+        "$JUPYTER_ASSISTANT_EMBEDDINGS_API_KEY is read once and taken out of the environment."
+    ).tag(user=True, secret=True)
+    embeddings_model = Unicode(
+        help="Model for embeddings, as the endpoint names it. Default: $JUPYTER_ASSISTANT_EMBEDDINGS_MODEL."
     ).tag(config=True, user=True)
     locked = List(Unicode(), help="Names of settings that users may not change.").tag(config=True)
     data_dir = Unicode(help="Folder of the conversations and the user's settings; kept private (0700).").tag(
@@ -119,19 +139,19 @@ class JupyterAssistant(LoggingConfigurable):
             raise TraitError("data_dir must be an absolute path: the working folder is where the notebooks are.")
         return str(folder)
 
-    @validate("base_url")
+    @validate("base_url", "embeddings_base_url")
     def _valid_base_url(self, proposal: Mapping[str, Any]) -> str:
         url = str(proposal["value"]).strip().rstrip("/")
         problem = url_problem(url) if url else None
         if problem:
-            raise TraitError(f"base_url {problem}, as in http://localhost:11434/v1.")
+            raise TraitError(f"{proposal['trait'].name} {problem}, as in http://localhost:11434/v1.")
         return url
 
-    @validate("model")
+    @validate("model", "embeddings_model")
     def _valid_model(self, proposal: Mapping[str, Any]) -> str:
         name = str(proposal["value"]).strip()
         if len(name) > MODEL_CHARS or not name.isprintable():
-            raise TraitError(f"model must be at most {MODEL_CHARS} printable characters.")
+            raise TraitError(f"{proposal['trait'].name} must be at most {MODEL_CHARS} printable characters.")
         return name
 
     @validate("instructions")
@@ -172,7 +192,7 @@ def url_problem(url: str) -> str | None:
 class Settings:
     """The administrator's traits, the environment and the user's own choices as one; secrets stay inside.
 
-    ``environ`` is read once, at construction; ``JUPYTER_ASSISTANT_API_KEY`` is taken out of it. ``known`` are secrets
+    ``environ`` is read once, at construction; the keys of ``KEY_VARIABLES`` are taken out of it. ``known`` are secrets
     from elsewhere that must never be sent.
     """
 
@@ -186,10 +206,11 @@ class Settings:
         environ = os.environ if environ is None else environ
         self._known = (*known, *(value for name, value in environ.items() if _SECRET_NAME.search(name.upper())))
         configured = traits.config.get("JupyterAssistant", {})
-        if "api_key" in configured:
-            raise TraitError(
-                "api_key must not stand in a configuration, which Jupyter logs: set it as $" + KEY_VARIABLE + "."
-            )
+        for name, variable in KEY_VARIABLES.items():
+            if name in configured:
+                raise TraitError(
+                    f"{name} must not stand in a configuration, which Jupyter logs: set it as ${variable}."
+                )
         self.traits = traits
         self._configured = frozenset(configured)
         self.data_dir = Path(traits.data_dir)
@@ -225,7 +246,7 @@ class Settings:
 
         A source is ``user``, ``administrator`` (a configuration), ``environment`` or ``default``.
         """
-        values = {name: bool(self._key()) if name in SECRETS else self.value(name) for name in USER_SETTINGS}
+        values = {name: bool(self._key(name)) if name in SECRETS else self.value(name) for name in USER_SETTINGS}
         helps = {name: str(JupyterAssistant.class_traits()[name].help) for name in USER_SETTINGS}
         sources = {name: self._source(name) for name in USER_SETTINGS}
         return {"settings": values, "sources": sources, "locked": list(self.traits.locked), "help": helps}
@@ -234,7 +255,7 @@ class Settings:
         """Where the value in force comes from."""
         if name in self._user and name not in self.traits.locked:
             return "user"
-        if name in SECRETS and not self._key():
+        if name in SECRETS and not self._key(name):
             return "default"
         if name in self._configured:
             return "administrator"
@@ -247,8 +268,9 @@ class Settings:
         """
         kept = self.checked(changes)
         user = {**{k: v for k, v in self._user.items() if k not in changes}, **kept}
-        if "base_url" in changes and "api_key" not in changes:
-            user.pop("api_key", None)  # a key belongs to the endpoint it was given for
+        for key, url in KEY_OF.items():
+            if url in changes and key not in changes:
+                user.pop(key, None)  # a key belongs to the endpoint it was given for
         self._write(user)
         self._user = user
 
@@ -264,7 +286,7 @@ class Settings:
     def endpoints(self) -> tuple[Endpoint, ...]:
         """The configured endpoints, the default one first (order: DESIGN §9)."""
         found = []
-        url, key = self.value("base_url"), self._key()
+        url, key = self.value("base_url"), self._key("api_key")
         if url or key:
             found.append(Endpoint("gateway", _host(url or OPENAI_URL), url or OPENAI_URL, key))
         if openai := self._environment.get("openai_key"):
@@ -273,21 +295,32 @@ class Settings:
             found.append(Endpoint("openrouter", "OpenRouter", OPENROUTER_URL, openrouter))
         return tuple(found)
 
+    def embeddings(self) -> Endpoint | None:
+        """The endpoint for embeddings, its model the one to ask; None unless both are set."""
+        url, model = self.value("embeddings_base_url"), self.value("embeddings_model")
+        if not url or not model:
+            return None
+        key = self._key("embeddings_api_key")
+        if not key and url == self.value("base_url"):
+            key = self._key("api_key")
+        return Endpoint("embeddings", _host(url), url, key, model)
+
     def secrets(self) -> tuple[str, ...]:
         """Every secret value known here, for redaction."""
-        held = (*(endpoint.api_key for endpoint in self.endpoints()), self.traits.api_key, *self._known)
+        keys = (value for name in SECRETS for value in (self._key(name), getattr(self.traits, name)))
+        held = (*(endpoint.api_key for endpoint in self.endpoints()), *keys, *self._known)
         return tuple({secret for secret in held if secret})
 
     def thinks(self, model: str) -> bool:
         """Whether a model (as the endpoint names it) may reason, by the ``no_think`` patterns."""
         return not any(fnmatch.fnmatchcase(model.lower(), pattern.lower()) for pattern in self.value("no_think"))
 
-    def _key(self) -> str:
-        """The gateway's key; the administrator's goes only to the administrator's endpoint."""
-        if "api_key" in self._user and "api_key" not in self.traits.locked:
-            return str(self._user["api_key"])
-        own_endpoint = self.value("base_url") != self.traits.base_url
-        return "" if own_endpoint else str(self.traits.api_key)
+    def _key(self, name: str) -> str:
+        """A key; the administrator's goes only to the administrator's endpoint."""
+        if name in self._user and name not in self.traits.locked:
+            return str(self._user[name])
+        own_endpoint = self.value(KEY_OF[name]) != getattr(self.traits, KEY_OF[name])
+        return "" if own_endpoint else str(getattr(self.traits, name))
 
     @property
     def _file(self) -> Path:
@@ -313,10 +346,13 @@ def _environment(environ: MutableMapping[str, str]) -> Json:
         "openai_key": "OPENAI_API_KEY",
         "openai_url": "OPENAI_BASE_URL",
         "openrouter_key": "OPENROUTER_API_KEY",
+        "embeddings_base_url": PREFIX + "EMBEDDINGS_BASE_URL",
+        "embeddings_model": PREFIX + "EMBEDDINGS_MODEL",
     }
     found: Json = {name: value for name, variable in names.items() if (value := environ.get(variable, "").strip())}
-    if key := environ.pop(KEY_VARIABLE, "").strip():
-        found["api_key"] = key
+    for name, variable in KEY_VARIABLES.items():
+        if key := environ.pop(variable, "").strip():
+            found[name] = key
     if limit := environ.get(PREFIX + "MAX_TOKENS", "").strip():
         found["max_tokens"] = _whole(limit)
     return found

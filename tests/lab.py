@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -114,6 +115,10 @@ def _wait(lab: Lab) -> None:
         try:
             with urllib.request.urlopen(lab.page("api/status"), timeout=5):
                 return
+        except urllib.error.HTTPError as error:
+            if error.code == 403:  # it is there, and wants a password
+                return
+            time.sleep(0.1)
         except OSError:
             time.sleep(0.1)
     raise RuntimeError(f"JupyterLab did not start:\n{lab.log.read_text(errors='replace')[-3000:]}")

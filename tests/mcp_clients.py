@@ -12,6 +12,7 @@ import httpx
 
 from jupyter_assistant.server.mcp import Endpoint
 from jupyter_assistant.server.mcp.desk import Desk
+from jupyter_assistant.server.mcp.reports import Pace
 from jupyter_assistant.tools import Image, Registry, Text, Tool, ToolOutput
 from tests.conftest import Json, Server
 
@@ -81,7 +82,7 @@ def of_tests(server: Server, slow: Slow, *, level: str = "execute") -> Endpoint:
         Tool(slow.slow, "execute", "Wait"),
     ]
     registry = Registry(tools, log=server.app.log)
-    desk = Desk([registry], server.built.notebooks, level=level)
+    desk = Desk([registry], server.built.notebooks, level=level, pace=Pace(0.01, 0.01))
     return Endpoint(desk, log=server.app.log)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
 from pathlib import Path
@@ -9,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from jupyter_assistant.assistant import workspace
 from jupyter_assistant.context import Redactor, build, estimate_tokens
 from jupyter_assistant.context.workspace import FoundCell, chosen, found_items, is_foreign, names_beyond, summary
+from jupyter_assistant.notebooks import search
 from jupyter_assistant.notebooks.cells import Cell, Snapshot
 from tests.conftest import Server
 from tests.gateway import Gateway
@@ -71,7 +74,7 @@ def found(path: str, score: float, source: str = "x = 1") -> FoundCell:
 
 
 def test_the_best_are_chosen_and_unasked_only_what_holds_every_word() -> None:
-    places = [found("a.ipynb", 0.5), found("b.ipynb", 1.5), found("c.ipynb", 0.9)]
+    places = [found("b.ipynb", 1.5), found("c.ipynb", 0.9), found("a.ipynb", 0.5)]
     assert [one.notebook.path for one in chosen(places, asked_for=True)] == ["b.ipynb", "c.ipynb"]
     assert [one.notebook.path for one in chosen(places, asked_for=False)] == ["b.ipynb"]
     assert summary(places) == "Found 3 cells in 3 notebooks"
@@ -123,10 +126,38 @@ async def test_a_question_about_the_open_notebook_brings_no_others(server: Serve
     assert "unit_price" in text(events)
 
 
-async def test_a_word_only_others_have_brings_them_unasked(server: Server, notebooks: Path) -> None:
+async def test_a_word_only_others_have_brings_them_unasked(
+    server: Server, notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "UNASKED", 30.0)
+    await server.client.get("search", params={"q": "vans"})
     events = await server.ask("how are vans calculated?", notebook={"path": SALES})
     assert "`bike-rentals.ipynb` [cell 61]" in text(events)
     assert "bike-rentals.ipynb · cell 61" in [source["title"] for source in data(events, "sources")[-1]]
+
+
+async def test_what_is_not_asked_for_is_not_waited_for_but_indexed_for_the_next_question(
+    server: Server, notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "UNASKED", 30.0)
+    monkeypatch.setattr(search, "IDLE", 0.01)
+    first = await server.ask("how are vans calculated?", notebook={"path": SALES})
+    assert not data(first, "sources")
+    built = server.built.notebooks
+    while not (await built.search("vans", patience=0)).places:  # noqa: ASYNC110  (the index tells nobody)
+        await asyncio.sleep(0.03)
+    again = await server.ask("how are vans calculated?", notebook={"path": SALES})
+    assert "bike-rentals.ipynb · cell 61" in [source["title"] for source in data(again, "sources")[-1]]
+
+
+async def test_a_search_that_is_not_asked_for_and_takes_long_is_left(
+    server: Server, notebooks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workspace, "UNASKED", 0.0)
+    await server.client.get("search", params={"q": "vans"})
+    events = await server.ask("how are vans calculated?", notebook={"path": SALES})
+    assert not data(events, "sources")
+    assert events[-1].event == "done"
 
 
 async def test_the_workspace_is_searched_over_http(server: Server, notebooks: Path) -> None:

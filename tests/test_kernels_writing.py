@@ -30,6 +30,9 @@ class Memory:
     async def outputs(self, cell_ids: Sequence[str]) -> Mapping[str, tuple[Json, ...]]:
         return {edit.cell_id: edit.outputs for edit in self.written if edit.cell_id in cell_ids}
 
+    async def nbformat(self, cell_ids: Sequence[str] | None = None) -> Json:
+        return {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+
     async def apply(self, edits: Sequence[Edit], expected: Mapping[str, str] = {}) -> Change:
         if self.refusals:
             raise self.refusals.pop(0)

@@ -130,11 +130,7 @@ async def test_discover_tells_both_eras_instructions_and_capabilities(mcp: Serve
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_long_call_reports_its_progress_on_its_own_stream(
-    mcp: Server, slow: Slow, era: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(desk, "FIRST_REPORT", 0.01)
-    monkeypatch.setattr(desk, "REPORTS", 0.01)
+async def test_a_long_call_reports_its_progress_on_its_own_stream(mcp: Server, slow: Slow, era: str) -> None:
     reports: list[tuple[float, str]] = []
 
     async def heard(progress: float, total: float | None, text: str | None) -> None:
@@ -273,11 +269,7 @@ async def test_the_largest_result_stays_within_what_clients_take_in_one_event(mc
 # ---------------------------------------------------------------- what it never does
 
 
-async def test_the_servers_activity_is_kept_fresh_while_a_call_is_answered(
-    mcp: Server, slow: Slow, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(desk, "FIRST_REPORT", 0.01)
-    monkeypatch.setattr(desk, "REPORTS", 0.01)
+async def test_the_servers_activity_is_kept_fresh_while_a_call_is_answered(mcp: Server, slow: Slow) -> None:
     settings = mcp.app.web_app.settings
     asked = request("tools/call", {"name": "slow", "arguments": {}, "_meta": {"progressToken": 1}})
     async with mcp.client.stream("POST", "mcp", **asked) as response:

@@ -240,8 +240,12 @@ async def test_resources_and_prompts_take_the_right_to_read(mcp: Server) -> None
         request("resources/list"),
         request("resources/read", {"uri": "notebook://a.ipynb"}),
         request("prompts/get", {"name": "explain_notebook", "arguments": {"path": "a.ipynb"}}),
+        request(
+            "completion/complete",
+            {"ref": {"type": "ref/prompt", "name": "fix_error"}, "argument": {"name": "path", "value": ""}},
+        ),
     ):
-        assert "error" in message(await mcp.client.post("mcp", **asked))
+        assert "no right to read contents" in message(await mcp.client.post("mcp", **asked))["error"]["message"]
 
 
 # ---------------------------------------------------------------- sessions
@@ -300,6 +304,12 @@ async def test_a_flood_of_sessions_stays_flat_and_ends_the_oldest(mcp: Server) -
     assert (await mcp.client.post("mcp", **adding)).status_code == 404
     adding = with_headers(adding, Mcp_Session_Id=ids[-1])
     assert texts(message(await mcp.client.post("mcp", **adding))["result"]) == ["2"]
+
+
+async def test_sessions_opened_all_at_once_are_all_opened(mcp: Server) -> None:
+    ids = await asyncio.gather(*(opened(mcp.client) for _ in range(2 * sessions.LIMIT)))
+    assert len(set(ids)) == 2 * sessions.LIMIT
+    assert len(session_manager()._server_instances) <= sessions.LIMIT
 
 
 async def test_sessions_in_use_are_never_ended_for_a_new_one(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,19 @@ import nbformat
 import pytest
 
 from tests.conftest import Json, Server
-from tests.mcp_clients import ERAS, MODERN, call, fastmcp_client, message, request, sdk_client, texts, until
+from tests.mcp_clients import (
+    ERAS,
+    LEGACY,
+    MODERN,
+    call,
+    fastmcp_client,
+    message,
+    opened,
+    request,
+    sdk_client,
+    texts,
+    until,
+)
 
 MOST_LISTED = 14_000
 MOST_ANSWERED = 20_000
@@ -48,6 +61,17 @@ def code(source: str, *outputs: Any) -> Any:
 
 def printed(text: str) -> Any:
     return nbformat.v4.new_output("stream", name="stdout", text=text)
+
+
+def picture() -> Any:
+    return nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo=\n", "text/plain": "<Figure>"})
+
+
+async def read(server: Server, uri: str) -> Json:
+    """The resource, or the error."""
+    answer = message(await server.client.post("mcp", **request("resources/read", {"uri": uri})))
+    found: Json = answer.get("result", answer)
+    return found
 
 
 def text_of(result: Any) -> str:
@@ -137,13 +161,44 @@ async def test_a_question_is_answered_with_its_sources(mcp: Server) -> None:
     assert "total" in texts(result)[0]
 
 
+async def test_a_question_that_is_none_is_an_error(mcp: Server) -> None:
+    for question in ("", "  ", "x" * 32_001):
+        result = message(await mcp.client.post("mcp", **call("ask_notebook", {"question": question})))["result"]
+        assert result["isError"]
+        assert "1 to 32000 characters" in texts(result)[0]
+
+
+async def test_no_base64_of_any_output_becomes_text(mcp: Server) -> None:
+    put(mcp, "page.ipynb")
+    made = """
+import base64, random
+from IPython.display import HTML, Markdown, display
+data = base64.b64encode(random.Random(1).randbytes(90_000)).decode()
+print(data)
+print(base64.encodebytes(random.Random(2).randbytes(3_000)).decode())
+display(HTML(f'<p>before</p><img src="data:image/png;base64,{data}"/><p>after</p>'))
+display(Markdown(f"![](data:image/png;base64,{data})"))
+display({"application/pdf": data}, raw=True)
+print("x" * 300, "https://example.org/" + "a" * 300)
+raise ValueError(data)
+"""
+    asked = call("execute_code", {"path": "page.ipynb", "code": made})
+    result = message(await mcp.client.post("mcp", timeout=60, **asked))["result"]
+    said = "".join(texts(result))
+    assert max(map(len, re.findall(r"(?=[A-Za-z+/]*[0-9])[A-Za-z0-9+/]+", said))) < 100, said
+    assert "characters of base64 left out" in said
+    assert "x" * 300 in said
+    assert "a" * 300 in said
+
+
 # ---------------------------------------------------------------- resources
 
 
 @pytest.mark.parametrize("era", ERAS)
 async def test_notebooks_cells_and_outputs_are_resources_in_true_nbformat(mcp: Server, era: str) -> None:
     path = "a folder/cells/größe.ipynb"
-    put(mcp, path, nbformat.v4.new_markdown_cell("# Title"), code("print(1)", printed("1\n")), code("2"))
+    tagged = nbformat.v4.new_markdown_cell("# Title\nwith lines", metadata={"tags": ["intro"]})
+    file = put(mcp, path, tagged, code("print(1)", printed("1\n2\n"), picture()), code("2"))
     async with sdk_client(mcp, era) as client:
         [listed] = (await client.list_resources()).resources
         assert (listed.name, listed.mime_type) == (path, "application/x-ipynb+json")
@@ -151,53 +206,89 @@ async def test_notebooks_cells_and_outputs_are_resources_in_true_nbformat(mcp: S
         cell = (await client.read_resource(f"{listed.uri}/cells/b")).contents[0]
         output = (await client.read_resource(f"{listed.uri}/cells/b/outputs/0")).contents[0]
     assert whole.mime_type == "application/x-ipynb+json"
-    notebook = nbformat.reads(whole.text, 4)
-    nbformat.validate(notebook)
-    assert [cell.id for cell in notebook.cells] == ["a", "b", "c"]
-    expected = {"name": "stdout", "output_type": "stream", "text": ["1\n"]}
-    assert json.loads(output.text) == expected
-    assert json.loads(cell.text) == {
-        "cell_type": "code",
-        "execution_count": 1,
-        "id": "b",
-        "metadata": {},
-        "outputs": [expected],
-        "source": "print(1)",
-    }
+    there = nbformat.read(file, 4)
+    nbformat.validate(nbformat.reads(whole.text, 4))
+    assert nbformat.reads(whole.text, 4) == there
+    assert json.loads(cell.text) == there.cells[1]
+    assert json.loads(output.text) == {"name": "stdout", "output_type": "stream", "text": "1\n2\n"}
 
 
+async def test_a_cell_without_an_id_is_read_by_its_handle(mcp: Server) -> None:
+    old: Json = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": [], "source": ["1"]}
+    (mcp.root / "old.ipynb").write_text(
+        json.dumps({"cells": [old, {**old, "source": "2"}], "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+    )
+    found = await read(mcp, "notebook://old.ipynb/cells/%231")
+    assert json.loads(found["contents"][0]["text"]) == {**old, "source": "2"}
+
+
+async def test_secrets_in_resources_are_taken_out_and_the_rest_stays_as_it_is(mcp: Server) -> None:
+    key = '-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIBAAKCAQEA75\n"quoted"\n'
+    shown = nbformat.v4.new_output(
+        "display_data", {"application/json": {"api_key": "abcdef0123456789", "city": "Rome"}, "image/png": "sk-1" * 40}
+    )
+    put(mcp, "secret.ipynb", code('password = "hunter2hunter2"\nname = "x"', printed(key), shown))
+    [notebook] = (await read(mcp, "notebook://secret.ipynb"))["contents"]
+    [cell] = nbformat.reads(notebook["text"], 4).cells
+    assert cell.source == 'password = "[redacted: password]"\nname = "x"'
+    assert "MIIEp" not in notebook["text"]
+    assert cell.outputs[1].data["application/json"] == {"api_key": "[redacted: secret]", "city": "Rome"}
+    assert cell.outputs[1].data["image/png"] == "sk-1" * 40
+
+
+@pytest.mark.parametrize("era", ERAS)
 @pytest.mark.parametrize(
-    "uri",
+    ("uri", "why"),
     [
-        "notebook://no.ipynb",
-        "notebook://x.ipynb/cells/zz",
-        "notebook://x.ipynb/cells/a/outputs/0",
-        "notebook://../x.ipynb",
-        "notebook:///etc/passwd",
-        "notebook://%2e%2e/x.ipynb",
-        "notebook://.hidden/x.ipynb",
-        "other://x.ipynb",
-        "notebook://x.ipynb/cells/a/outputs/-1",
+        ("notebook://no.ipynb", "no notebook at no.ipynb"),
+        ("notebook://x.ipynb/cells/zz", "no cell zz"),
+        ("notebook://x.ipynb/cells/a/outputs/0", "has 0 outputs"),
+        ("notebook://x.ipynb/cells/a/outputs/-1", "has 0 outputs"),
+        ("notebook://../x.ipynb", "Resource not found"),
+        ("notebook://sub/../x.ipynb", "leads out of its folder"),
+        ("notebook:///etc/passwd", "Resource not found"),
+        ("notebook://%2e%2e/x.ipynb", "Resource not found"),
+        ("notebook://.hidden/x.ipynb", "hidden"),
+        ("other://x.ipynb", "Resource not found"),
     ],
 )
-async def test_what_is_not_there_or_outside_is_no_resource(mcp: Server, uri: str) -> None:
+async def test_what_is_not_there_or_outside_is_no_resource_and_the_reason_is_said(
+    mcp: Server, era: str, uri: str, why: str
+) -> None:
     put(mcp, "x.ipynb", code("1"))
     put(mcp, "../x.ipynb", code("1"))
     put(mcp, ".hidden/x.ipynb", code("1"))
-    response = await mcp.client.post("mcp", **request("resources/read", {"uri": uri}))
+    asked = request("resources/read", {"uri": uri}, era=era)
+    if era == LEGACY:
+        asked["headers"]["Mcp-Session-Id"] = await opened(mcp.client)
+    response = await mcp.client.post("mcp", **asked)
     error = message(response)["error"]
-    assert error["code"] in (-32602, -32603, -32002)
+    assert (error["code"], error["data"]) == (-32602, {"uri": uri})
+    assert why in error["message"]
     assert str(mcp.root) not in response.text
     assert "Traceback" not in response.text
 
 
-async def test_a_resource_too_large_for_a_client_names_the_smaller_one(mcp: Server) -> None:
-    put(mcp, "large.ipynb", code("1", printed("x" * 2_000_000)))
-    error = message(await mcp.client.post("mcp", **request("resources/read", {"uri": "notebook://large.ipynb"})))[
-        "error"
-    ]
+async def test_outputs_too_large_for_a_client_say_so_in_their_place(mcp: Server) -> None:
+    put(mcp, "large.ipynb", code("1", printed("x" * 2_000_000 + "end"), printed("short")))
+    for uri in ("notebook://large.ipynb", "notebook://large.ipynb/cells/a"):
+        found = (await read(mcp, uri))["contents"][0]["text"]
+        assert len(found) < 10_000
+        assert "[text: 2000003 characters left out]" in found
+        assert "xend" in found
+        assert "short" in found
+    error = (await read(mcp, "notebook://large.ipynb/cells/a/outputs/0"))["error"]
     assert "too large" in error["message"]
-    assert "read_notebook" in error["message"]
+    assert "read_cell" in error["message"]
+
+
+async def test_a_notebook_too_large_even_so_is_refused_with_what_to_read_instead(mcp: Server) -> None:
+    for size in (1_000_000, 5_000_000):
+        put(mcp, "large.ipynb", nbformat.v4.new_markdown_cell("x" * size), code("1"))
+        error = (await read(mcp, "notebook://large.ipynb"))["error"]
+        assert "too large" in error["message"]
+        assert "cells one by one" in error["message"]
+        assert "contents" in await read(mcp, "notebook://large.ipynb/cells/b")
 
 
 async def test_resources_come_in_pages(mcp: Server) -> None:
@@ -232,7 +323,9 @@ async def test_prompts_speak_of_their_notebook_and_show_its_outline(mcp: Server,
 async def test_a_prompt_without_its_notebook_says_so(mcp: Server) -> None:
     for arguments, why in (({}, "needs the argument path"), ({"path": "no.ipynb"}, "no.ipynb")):
         asked = request("prompts/get", {"name": "explain_notebook", "arguments": arguments})
-        assert why in message(await mcp.client.post("mcp", **asked))["error"]["message"]
+        error = message(await mcp.client.post("mcp", **asked))["error"]
+        assert error["code"] == -32602
+        assert why in error["message"]
 
 
 async def completed(server: Server, argument: str, value: str, **context: str) -> list[str]:

@@ -25,7 +25,8 @@ from jupyter_assistant.notebooks import Notebooks, search, tree
 from jupyter_assistant.notebooks.cells import Cell, Output
 from jupyter_assistant.notebooks.listing import Sighting
 from jupyter_assistant.notebooks.search import Found, Place
-from jupyter_assistant.notebooks.search.index import Index, Page
+from jupyter_assistant.notebooks.search.index import Index
+from jupyter_assistant.notebooks.search.rows import page
 from jupyter_assistant.notebooks.search.words import headings, parse, snippet, titles
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -79,7 +80,7 @@ def indexed(*sources: str, output: str = "", error: CellError | None = None) -> 
         Cell(f"c{n}", n, "markdown" if source.startswith("#") else "code", source, () if n else outputs)
         for n, source in enumerate(sources)
     )
-    index.put([Page(Sighting("sales.ipynb", (1,), 0.0, 1), cells)])
+    index.put([page(Sighting("sales.ipynb", (1,), 0.0, 1), cells)])
     return index
 
 
@@ -315,7 +316,7 @@ async def test_an_impatient_search_says_what_is_missing_and_the_rest_goes_on(tmp
     for number in range(60):
         write(tmp_path, f"{number}.ipynb", f"needle = {number}", at=LONG_AGO)
     async with opened(tmp_path) as notebooks:
-        first = await notebooks._search.find("needle", patience=0)
+        first = await notebooks._search.find("needle", patience=0.001)
         assert not first.complete
         assert first.indexed < 60
         while not (last := await notebooks._search.find("needle", limit=100, patience=5)).complete:
@@ -469,7 +470,7 @@ async def test_closing_while_indexing_leaves_nothing(tmp_path: Path) -> None:
     for number in range(300):
         write(tmp_path / "root", f"{number}.ipynb", f"needle{number} = 1", at=LONG_AGO)
     async with opened(tmp_path / "root", tmp_path / "data") as notebooks:
-        assert not (await notebooks._search.find("needle", patience=0)).complete
+        assert not (await notebooks._search.find("needle", patience=0.001)).complete
         others = asyncio.all_tasks() - {asyncio.current_task()}
         assert others
     assert all(task.done() for task in others)

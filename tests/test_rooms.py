@@ -43,7 +43,7 @@ MAY_IMPORT: Mapping[str, frozenset[str]] = {
     "extension": ANYTHING,
 }
 MAY_IMPORT_ON_FIRST_USE: Mapping[str, frozenset[str]] = {
-    "__init__": frozenset({"extension"}),
+    "__init__": frozenset({"extension", "kernel"}),
     "kernel": frozenset({"llm"}),
     "cli": DOMAIN | {"kernel", "server.clients"},
 }

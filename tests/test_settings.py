@@ -63,6 +63,9 @@ def test_configuration_wins_over_the_environment(tmp_path: Path) -> None:
         ({"locked": ["modle"]}, {}, "modle"),
         ({"data_dir": ""}, {}, "data_dir must be an absolute path"),
         ({"api_key": "sk-pw"}, {}, "must not stand in a configuration"),
+        ({"embeddings_api_key": "sk-pw"}, {}, "embeddings_api_key must not stand in a configuration"),
+        ({"embeddings_base_url": "localhost:1234"}, {}, "embeddings_base_url must begin with http"),
+        ({"embeddings_model": "x\0"}, {}, "embeddings_model must be"),
         ({}, {"JUPYTER_ASSISTANT_MAX_TOKENS": "lots"}, "MAX_TOKENS must be a whole number"),
         ({}, {"JUPYTER_ASSISTANT_BASE_URL": "nowhere"}, "JUPYTER_ASSISTANT_BASE_URL is wrong"),
     ],
@@ -98,6 +101,9 @@ def test_a_setting_says_where_it_comes_from(tmp_path: Path) -> None:
         "context_tokens": "default",
         "instructions": "user",
         "no_think": "default",
+        "embeddings_base_url": "default",
+        "embeddings_api_key": "default",
+        "embeddings_model": "default",
     }
     made.change({"base_url": "http://mine/v1"})
     sources = made.shown()["sources"]
@@ -222,3 +228,47 @@ def test_a_file_nested_beyond_reading_is_set_aside(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text("[" * 100_000)
     with pytest.raises(SettingsUnavailable, match="set aside"):
         settings(tmp_path)
+
+
+def test_embeddings_are_off_until_their_address_and_model_are_set(tmp_path: Path) -> None:
+    made = settings(tmp_path, {"JUPYTER_ASSISTANT_BASE_URL": "http://h/v1", "JUPYTER_ASSISTANT_API_KEY": "sk-chat"})
+    assert made.embeddings() is None
+    made.change({"embeddings_base_url": "http://e/v1"})
+    assert made.embeddings() is None
+    made.change({"embeddings_model": "near"})
+    found = made.embeddings()
+    assert found is not None
+    assert (found.base_url, found.model, found.api_key) == ("http://e/v1", "near", "")
+
+
+def test_the_environment_configures_embeddings_and_their_key_is_taken_out(tmp_path: Path) -> None:
+    environ = {
+        "JUPYTER_ASSISTANT_EMBEDDINGS_BASE_URL": "http://e/v1",
+        "JUPYTER_ASSISTANT_EMBEDDINGS_API_KEY": "sk-embed-123",
+        "JUPYTER_ASSISTANT_EMBEDDINGS_MODEL": "near",
+    }
+    made = settings(tmp_path, environ, locked=["embeddings_model"])
+    found = made.embeddings()
+    assert "JUPYTER_ASSISTANT_EMBEDDINGS_API_KEY" not in environ
+    assert found is not None
+    assert (found.base_url, found.model, found.api_key) == ("http://e/v1", "near", "sk-embed-123")
+    assert "sk-embed-123" in made.secrets()
+    assert made.shown()["settings"]["embeddings_api_key"] is True
+    with pytest.raises(InvalidInput):
+        made.change({"embeddings_model": "other"})
+    made.change({"embeddings_base_url": "http://mine/v1"})
+    mine = made.embeddings()
+    assert mine is not None
+    assert mine.api_key == ""  # the environment's key was given for another address
+
+
+def test_the_chats_key_serves_embeddings_at_the_same_address_only(tmp_path: Path) -> None:
+    made = settings(tmp_path)
+    made.change({"base_url": "http://h/v1", "api_key": "sk-chat", "embeddings_model": "near"})
+    made.change({"embeddings_base_url": "http://h/v1", "embeddings_api_key": "sk-own"})
+    keys = [made.embeddings()]
+    made.change({"embeddings_api_key": None})
+    keys.append(made.embeddings())
+    made.change({"embeddings_base_url": "http://other/v1"})
+    keys.append(made.embeddings())
+    assert [key.api_key for key in keys if key] == ["sk-own", "sk-chat", ""]

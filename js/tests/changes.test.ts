@@ -1,6 +1,6 @@
-import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Signal } from '@lumino/signaling';
 import { expect, test } from 'vitest';
+import type { Context } from '../src/lab/changes';
 import { Changes } from '../src/lab/changes';
 
 class Cell {
@@ -30,6 +30,7 @@ class Notebook {
   readonly cellsChanged = new Signal<this, { newValues: Cell[] }>(this);
   readonly stateChanged = new Signal<this, { name: string; newValue: unknown }>(this);
   readonly saveState = new Signal<this, string>(this);
+  metadata: Record<string, unknown> = {};
   dirty = false;
 
   constructor(
@@ -40,17 +41,10 @@ class Notebook {
     this.cells = ids.map(id => new Cell(id));
   }
 
-  get panel(): NotebookPanel {
+  get context(): Context {
     const cells = Object.assign(this.cells, { changed: this.cellsChanged });
-    const model = {
-      cells,
-      nbformat: 4,
-      nbformatMinor: this.nbformatMinor,
-      dirty: this.dirty,
-      stateChanged: this.stateChanged
-    };
-    const context = { ready: Promise.resolve(), isReady: this.isReady, model, saveState: this.saveState };
-    return Object.assign(this, { content: { model }, context }) as unknown as NotebookPanel;
+    const model = Object.assign(this, { cells, nbformat: 4, sharedModel: this });
+    return Object.assign(this, { model, ready: Promise.resolve() }) as unknown as Context;
   }
 
   cell(index: number): Cell {
@@ -62,12 +56,13 @@ class Notebook {
   }
 
   clean(): void {
+    this.dirty = false;
     this.stateChanged.emit({ name: 'dirty', newValue: false });
   }
 }
 
 async function watched(notebook: Notebook): Promise<Changes> {
-  const changes = new Changes(notebook.panel);
+  const changes = new Changes(notebook.context);
   await Promise.resolve();
   return changes;
 }
@@ -142,4 +137,20 @@ test('cells of a file without ids are known by their places in the file', async 
   const changes = await watched(notebook);
   expect([changes.handle('x'), changes.handle('y'), changes.handle('new')]).toEqual(['#0', '#1', 'new']);
   expect([changes.local('#1'), changes.local('y')]).toEqual(['y', 'y']);
+});
+
+test('only what a user would miss counts: not what a kernel writes into the metadata', async () => {
+  const notebook = new Notebook(5, false, 'a');
+  notebook.metadata = { title: 'Sales' };
+  const changes = await watched(notebook);
+  notebook.dirty = true;
+  notebook.metadata = { title: 'Sales', language_info: { name: 'python' }, kernelspec: { name: 'python3' } };
+  expect(changes.any).toBe(false);
+  notebook.metadata = { ...notebook.metadata, title: 'Rentals' };
+  expect(changes.any).toBe(true);
+  notebook.clean();
+  expect(changes.any).toBe(false);
+  notebook.dirty = true;
+  notebook.cell(0).edit();
+  expect(changes.any).toBe(true);
 });

@@ -273,7 +273,7 @@ test('an endpoint without a chosen model offers the choice', async () => {
 test.each([
   ['no_model', 'Connect a model', catalogueOf('')],
   ['no_model', 'Choose a model', KNOWN],
-  ['key_rejected', 'Replace the key', KNOWN],
+  ['key_rejected', 'Give a key', KNOWN],
   ['not_a_gateway', 'Change the address', KNOWN]
 ])('the error card of %s has one button, %s, and Escape leads back to it', async (code, label, known) => {
   const screen = new Screen(script(known));
@@ -290,6 +290,15 @@ test.each([
   sheet.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', bubbles: true }));
   await screen.until(() => screen.el.querySelector('[role=dialog]') === null);
   await screen.until(() => document.activeElement === action);
+});
+
+test('a key that is set is replaced, where there is none one is given', async () => {
+  const made = script(KNOWN);
+  made.values = { ...made.values, api_key: true };
+  const screen = new Screen(made);
+  await screen.ask('x');
+  screen.stream.run().tell('error', { code: 'key_rejected', text: 'No.', hint: '' }).done('error');
+  await screen.until(() => screen.el.querySelector('.jp-Assistant-error button')?.textContent === 'Replace the key');
 });
 
 // What leaves this machine.

@@ -9,6 +9,7 @@ import type {
   Changes,
   Exported,
   Listing,
+  McpClients,
   Numbered,
   Preview,
   Question,
@@ -19,7 +20,7 @@ import type {
   Trial,
   Tried
 } from '../src/chat/protocol';
-import { catalogue, runEvent, settings, storedConversation } from '../src/chat/protocol';
+import { catalogue, mcpClients, runEvent, settings, storedConversation } from '../src/chat/protocol';
 import type { Transport } from '../src/chat/transport';
 import { Lost, Refused } from '../src/chat/transport';
 
@@ -123,6 +124,17 @@ export class Script implements Transport {
   /** Why settings are not taken. */
   refusal: Error | null = null;
   readonly tried: Tried[] = [];
+  clients = mcpClients({
+    tools: 'write',
+    clients: [
+      {
+        name: 'claude',
+        title: 'Claude Code',
+        forms: [{ form: 'stdio', text: '{"mcpServers": 1}', note: 'Into `.mcp.json`.' }]
+      },
+      { name: 'codex', title: 'Codex', forms: [{ form: 'http', text: '[mcp_servers]', note: 'Into a file.' }] }
+    ]
+  });
   readonly changed: Changes[] = [];
   trial: (tried: Tried) => Trial = tried => ({
     model: tried.model ?? '',
@@ -208,6 +220,10 @@ export class Script implements Transport {
 
   settings(): Promise<readonly Setting[]> {
     return Promise.resolve(settings({ settings: this.values, sources: this.sources, locked: this.locks }));
+  }
+
+  mcpClients(): Promise<McpClients> {
+    return this.refusal ? Promise.reject(this.refusal) : Promise.resolve(this.clients);
   }
 
   configure(changes: Changes): Promise<readonly Setting[]> {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import type { Action } from '../src/chat/conversation';
 import { begin } from '../src/chat/conversation';
 import { Store } from '../src/chat/store';
 
@@ -8,6 +9,9 @@ beforeEach(() => {
 afterEach(() => {
   vi.useRealTimers();
 });
+
+/** Something that nobody waits for with the next key. */
+const told = (text: string): Action => ({ do: 'complain', failure: { code: 'failed', text, hint: '' } });
 
 /**
  * A store that is told something new `count` times, once a millisecond, and how often it was painted. Each painting
@@ -26,7 +30,7 @@ function flooded(count: number, cost = 0): number {
   });
   store.subscribe(painted);
   for (let n = 0; n < count; n++) {
-    store.dispatch({ do: 'draft', text: `m${n}` });
+    store.dispatch(told(`m${n}`));
     vi.advanceTimersByTime(1);
   }
   return painted.mock.calls.length;
@@ -50,11 +54,22 @@ test('the longer a painting takes the longer is the rest after it, within bounds
 test('the last change of a flood is painted', () => {
   const store = new Store(begin('k'));
   const seen: (string | undefined)[] = [];
-  store.subscribe(() => seen.push(store.chat.draft?.text));
+  store.subscribe(() => seen.push(store.chat.complaint?.text));
   ['a', 'b'].forEach(text => {
-    store.dispatch({ do: 'draft', text });
+    store.dispatch(told(text));
     vi.advanceTimersByTime(17);
   });
   vi.advanceTimersByTime(100);
   expect(seen).toEqual(['a', 'b']);
+});
+
+test('what changes where the next key goes is heard of at once, in a flood too', () => {
+  const store = new Store(begin('k'));
+  const seen: string[] = [];
+  store.subscribe(() => seen.push(store.chat.shown));
+  store.dispatch(told('flood'));
+  store.dispatch({ do: 'show', key: 'other', id: '', title: '' });
+  expect(seen).toEqual(['other']);
+  vi.advanceTimersByTime(17);
+  expect(seen).toEqual(['other', 'other']);
 });

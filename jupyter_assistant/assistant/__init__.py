@@ -18,7 +18,7 @@ from itertools import chain, repeat
 from typing import Any, Protocol
 
 from .. import context
-from ..context.workspace import FoundCell, is_foreign, names_beyond, summary
+from ..context.workspace import summary
 from ..conversations import Conversations
 from ..errors import AssistantError, ConversationBusy, NotFound, StoreUnavailable
 from ..llm import Model, Models
@@ -27,9 +27,7 @@ from ..messages import (
     Failed,
     Finish,
     Json,
-    KernelView,
     Message,
-    NotebookFocus,
     Question,
     Reason,
     RunStarted,
@@ -39,14 +37,12 @@ from ..messages import (
     Usage,
 )
 from ..notebooks import Notebooks
-from ..notebooks.cells import Snapshot, overlay
 from ..runs import AnyRun, Elsewhere, Encode, Entry, Finished, Run, Runs, end_state
-from . import kernel, workspace
-from .kernel import Kernels
+from . import workspace
+from .kernel import Kernels, joined
+from .looking import Looked, is_large, look, reaches_beyond
 
 CHECKPOINT_SECONDS = 1.0
-LARGE_CELLS = 100
-LARGE_CHARS = 200_000
 
 
 class Limits(Protocol):
@@ -63,23 +59,23 @@ class Limits(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Looked:
-    """What a question is about, as it is now."""
+class Prepared:
+    """What a question is about, and what ``model`` (its full name) is to be given of it."""
 
-    notebook: Snapshot | None = None
-    kernel: KernelView | None = None
-    found: tuple[FoundCell, ...] = ()
+    looked: Looked
+    model: str
+    given: context.Given
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A question that is to be answered: what was said before, the notebook being read meanwhile, a title that is new,
+    """A question that is to be answered: what was said before, what is being prepared meanwhile, a title that is new,
     what the user should know.
     """
 
     question: Question
     history: list[Message]
-    reading: asyncio.Task[Looked]
+    preparing: asyncio.Task[Prepared]
     title: str | None = None
     notice: str | None = None
 
@@ -122,18 +118,18 @@ class Assistant:
         if known := self.runs.of_request(owner, question.request_id):
             return known
         history = await self._history(question, owner)
-        reading = asyncio.create_task(self._look(question))
-        reading.add_done_callback(_seen)
+        preparing = asyncio.create_task(self._prepare(question, history))
+        preparing.add_done_callback(_seen)
         try:
-            return await self._begin(question, owner, history, reading)
+            return await self._begin(question, owner, history, preparing)
         except BaseException:
-            reading.cancel()
+            preparing.cancel()
             raise
 
     async def _begin(
-        self, question: Question, owner: str, history: list[Message], reading: asyncio.Task[Looked]
+        self, question: Question, owner: str, history: list[Message], preparing: asyncio.Task[Prepared]
     ) -> AnyRun:
-        """Keep the question and start its run, which takes over ``reading``."""
+        """Keep the question and start its run, which takes over ``preparing``."""
         run_id = secrets.token_hex(16)
         try:
             begun = await self.conversations.begin(
@@ -145,9 +141,9 @@ class Assistant:
                 text=question.question,
             )
         except StoreUnavailable as error:
-            return self._begin_unsaved(question, owner, run_id, history, reading, error)
+            return self._begin_unsaved(question, owner, run_id, history, preparing, error)
         if begun.repeated:
-            reading.cancel()
+            preparing.cancel()
             return await self.run(owner, begun.run_id)
         run = Run(
             run_id,
@@ -158,7 +154,7 @@ class Assistant:
             question=question.question,
             request_id=question.request_id,
         )
-        accepted = Accepted(question, history, reading, title=begun.title if begun.title_is_new else None)
+        accepted = Accepted(question, history, preparing, title=begun.title if begun.title_is_new else None)
         self.runs.start(run, self._work(run, accepted))
         return run
 
@@ -208,9 +204,7 @@ class Assistant:
     async def preview(self, question: Question, owner: str) -> Json:
         """The exact request that would be sent for this question, item by item; nothing is sent."""
         history = await self._history(question, owner)
-        looked = await self._look(question)
-        model = self.models.expected(question.model or self._settings.value("model") or None)
-        given = await self._given(question, looked, history, model)
+        given = (await self._prepare(question, history, send=False)).given
         return {
             "items": given.items(),
             "left_out": list(given.left_out),
@@ -224,19 +218,19 @@ class Assistant:
         owner: str,
         run_id: str,
         history: list[Message],
-        reading: asyncio.Task[Looked],
+        preparing: asyncio.Task[Prepared],
         error: StoreUnavailable,
     ) -> Run:
         """Answer although the store is down; the user is told."""
         conversation_id = question.conversation_id or secrets.token_hex(16)
         if known := self.runs.of_request(owner, question.request_id):  # a repeat may have come while both waited
-            reading.cancel()
+            preparing.cancel()
             return known
         self.runs.refuse_if_busy(conversation_id)
         run = Run(
             run_id, conversation_id, owner, self._encode, question=question.question, request_id=question.request_id
         )
-        accepted = Accepted(question, history, reading, notice=f"This conversation cannot be saved: {error.text}")
+        accepted = Accepted(question, history, preparing, notice=f"This conversation cannot be saved: {error.text}")
         self.runs.start(run, self._work(run, accepted))
         return run
 
@@ -269,7 +263,7 @@ class Assistant:
             failed = Failed("internal", "The assistant failed.", "See the server's log, then ask again.")
             self._fail(run, accepted, failed)
         finally:
-            accepted.reading.cancel()
+            accepted.preparing.cancel()
             run.seal(reason)
             await _uncancelled(self._end(run, keeper, end_state(reason)))
             run.publish()
@@ -284,15 +278,22 @@ class Assistant:
             run.emit(Title(accepted.title))
         if question.notebook is not None:
             run.emit(Status(f"Reading {question.notebook.path.rpartition('/')[2]}…"))
-        if _names_beyond(question):
-            run.emit(Status("Searching the workspace…"))
-        looked = await accepted.reading
+        if reaches_beyond(question):
+            by = self.notebooks.embedded_by
+            run.emit(Status(f"Searching the workspace, also with {by}…" if by else "Searching the workspace…"))
+        prepared = await accepted.preparing
+        looked, given = prepared.looked, prepared.given
+        if looked.note:
+            run.emit(Status(looked.note))
         if looked.found:
             run.emit(Status(summary(looked.found)))
-        given = await self._given(question, looked, accepted.history, model.name)
+        if prepared.model != model.name:  # only now it is known which one answers
+            given = await self._given(question, looked, accepted.history, model.name)
         run.emit(given.context_event())
         if looked.found:
             run.emit(Sources(workspace.sources(looked.found)))
+        if looked.notebook is not None and looked.notebook.note:
+            run.emit(Status(looked.notebook.note))
         if accepted.notice:  # now, so that no other status takes its place before the answer begins
             run.emit(Status(accepted.notice))
         return await self._stream(run, model, given.messages)
@@ -314,36 +315,14 @@ class Assistant:
             run.emit(RunStarted(run.id, run.conversation_id, wanted))
         run.emit(failed)
 
-    async def _look(self, question: Question) -> Looked:
-        """What the question is about: the notebook as it is now (its home, overlaid with what the front-end has not
-        saved), what its kernel knows, and where the question reaches beyond it, cells of others.
+    async def _prepare(self, question: Question, history: list[Message], *, send: bool = True) -> Prepared:
+        """What the question is about, and what the model that will be asked, as far as that is known, is given.
+
+        Unless ``send``, nothing leaves the machine for it.
         """
-        if _names_beyond(question):
-            (notebook, view), found = await asyncio.gather(
-                self._open_one(question), self._others(question, asked_for=True)
-            )
-            return Looked(notebook, view, found)
-        notebook, view = await self._open_one(question)
-        if is_foreign(question.question, notebook):
-            return Looked(notebook, view, await self._others(question, asked_for=False))
-        return Looked(notebook, view)
-
-    async def _open_one(self, question: Question) -> tuple[Snapshot | None, KernelView | None]:
-        focus = question.notebook
-        if focus is None:
-            return None, None
-        document = await self.notebooks.open(focus.path)
-        if self.kernels is None:
-            return overlay(await document.read(), focus), None
-        asked = asyncio.ensure_future(kernel.view(self.kernels, document.path, question.question))
-        try:
-            return overlay(await document.read(), focus), await asked
-        finally:
-            asked.cancel()
-
-    async def _others(self, question: Question, *, asked_for: bool) -> tuple[FoundCell, ...]:
-        path = question.notebook.path if question.notebook else None
-        return await workspace.find(self.notebooks, question.question, besides=path, asked_for=asked_for)
+        looked = await look(question, self.notebooks, self.kernels, send=send)
+        model = self.models.expected(question.model or self._settings.value("model") or None)
+        return Prepared(looked, model, await self._given(question, looked, history, model))
 
     async def _given(self, question: Question, looked: Looked, history: list[Message], model: str) -> context.Given:
         """What the model is given; of a large notebook chosen in a thread, so that the loop goes on."""
@@ -351,7 +330,7 @@ class Assistant:
             context.build,
             question.question,
             snapshot=looked.notebook,
-            kernel=looked.kernel,
+            kernel=joined(looked.kernel, question.variables),
             found=looked.found,
             focus=question.notebook,
             history=history,
@@ -360,7 +339,9 @@ class Assistant:
             redact=context.Redactor(self._settings.secrets()),
             think=self._settings.thinks(model.partition("/")[2]),
         )
-        return await asyncio.to_thread(build) if _is_large(looked.notebook, question.notebook, history) else build()
+        said = sum(len(message.text) for message in history)
+        said += len(question.notebook.selection) if question.notebook else 0
+        return await asyncio.to_thread(build) if is_large(looked.notebook, said) else build()
 
     async def _keep(self, run: Run) -> None:
         """Write what has come since, the first text soon, then about once a second; never per token."""
@@ -387,24 +368,10 @@ class Assistant:
             self._log.exception("Jupyter Assistant: answer %s is not saved", run.id)
 
 
-def _is_large(snapshot: Snapshot | None, focus: NotebookFocus | None, history: list[Message]) -> bool:
-    """Whether choosing and redacting the context would hold the event loop noticeably."""
-    cells = snapshot.cells if snapshot else ()
-    if len(cells) > LARGE_CELLS:
-        return True
-    chars = sum(len(cell.source) + sum(len(output.text) for output in cell.outputs) for cell in cells)
-    chars += sum(len(message.text) for message in history) + (len(focus.selection) if focus else 0)
-    return chars > LARGE_CHARS
-
-
-def _names_beyond(question: Question) -> bool:
-    return names_beyond(question.question, question.notebook.path if question.notebook else None)
-
-
-def _seen(reading: asyncio.Task[Looked]) -> None:
+def _seen(preparing: asyncio.Task[Prepared]) -> None:
     """A failure is the run's to tell; where no run came of the question, it is nobody's."""
-    if not reading.cancelled():
-        reading.exception()
+    if not preparing.cancelled():
+        preparing.exception()
 
 
 async def _uncancelled(work: Coroutine[Any, Any, None]) -> None:

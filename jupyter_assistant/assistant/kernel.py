@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterable
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from ..context.kernel import documentation_asked, names_asked
@@ -46,6 +47,15 @@ async def view(kernels: Kernels, path: str, question: str) -> KernelView | None:
         return KernelView(missing=error.text)
     except asyncio.TimeoutError:
         return KernelView(missing="The kernel did not answer in time; what its variables hold is not known.")
+
+
+def joined(known: KernelView | None, sent: tuple[Variable, ...]) -> KernelView | None:
+    """What the kernel knows, with the values that came with the question: those are what the user sees."""
+    if not sent:
+        return known
+    known = known or KernelView()
+    names = {one.name for one in sent}
+    return replace(known, named=(*sent, *(one for one in known.named if one.name not in names)))
 
 
 async def _view(kernels: Kernels, path: str, question: str) -> KernelView:

@@ -1,12 +1,14 @@
 """The user's other notebooks for a question: one search, one batch of reads, best first.
 
-The law: a notebook that cannot be read is passed over; the question is answered without it.
+The law: a notebook that cannot be read is passed over, and what the question does not ask for is not waited for; the
+question is answered without it.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass
 from urllib.parse import quote
 
 from ..context.workspace import MOST_CELLS, FoundCell, chosen, search_words
@@ -18,20 +20,48 @@ from ..notebooks.search import Place
 
 PATIENCE = 2.0
 """Seconds a question waits for the first index of the workspace; later ones find it made."""
+UNASKED = 0.05
+"""Seconds that a question which does not speak of other notebooks gives the index, as that happens to be."""
 
 
-async def find(notebooks: Notebooks, question: str, *, besides: str | None, asked_for: bool) -> tuple[FoundCell, ...]:
-    """The cells of other notebooks than ``besides`` that fit ``question``; ``asked_for``: it speaks of others."""
+@dataclass(frozen=True, slots=True)
+class Others:
+    """Cells of other notebooks, best first, and as a sentence what the search had to do without."""
+
+    cells: tuple[FoundCell, ...] = ()
+    note: str = ""
+
+
+async def find(
+    notebooks: Notebooks, question: str, *, besides: str | None, asked_for: bool, send: bool = True
+) -> Others:
+    """The cells of other notebooks than ``besides`` that fit ``question``; ``asked_for``: it speaks of others.
+
+    Unless ``send``, nothing is sent to an endpoint for embeddings.
+    """
+    if asked_for:
+        found, note = await _cells(notebooks, question, besides, PATIENCE, send)
+        return Others(chosen(found, asked_for=True), note)
     try:
-        found = await notebooks.search(search_words(question)[:1_000], limit=3 * MOST_CELLS, patience=PATIENCE)
+        found, _ = await asyncio.wait_for(_cells(notebooks, question, besides, 0, send), UNASKED)
+    except asyncio.TimeoutError:
+        return Others()
+    return Others(chosen(found, asked_for=False))
+
+
+async def _cells(
+    notebooks: Notebooks, question: str, besides: str | None, patience: float, send: bool
+) -> tuple[list[FoundCell], str]:
+    words = search_words(question)[:1_000]
+    try:
+        found = await notebooks.search(words, limit=3 * MOST_CELLS, patience=patience, meaning=send)
     except AssistantError:
-        return ()
+        return [], ""
     places = [place for place in found.places if place.path != besides]
     paths = list(dict.fromkeys(place.path for place in places))[:MOST_CELLS]
     read = await asyncio.gather(*(_read(notebooks, path) for path in paths))
     snapshots = dict(zip(paths, read, strict=True))
-    cells = [cell for place in places if (cell := _cell(place, snapshots.get(place.path)))]
-    return chosen(cells, asked_for=asked_for)
+    return [cell for place in places if (cell := _cell(place, snapshots.get(place.path)))], found.note
 
 
 async def _read(notebooks: Notebooks, path: str) -> Snapshot | None:

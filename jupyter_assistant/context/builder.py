@@ -25,6 +25,9 @@ _CHARS_PER_TOKEN = 3
 _LEAST_ITEM = 48
 """Tokens: with less room than this no further cell is tried."""
 
+_MISSES = 12
+"""Cells in a row that do not fit any more, after which the room counts as used up."""
+
 _OUTLINE_MOST = 3_000
 _COVERAGE_MOST = 200
 """Tokens kept for the line that names the cells given and not given."""
@@ -104,7 +107,7 @@ def build(
     room -= estimate_tokens(system) - FLOOR_TOKENS
     earlier, earlier_marks, forgotten = _history(history, redact, room // 3 if snapshot else room)
     room -= sum(_cost(message.text) for message in earlier)
-    known = tuple(kernel_items(kernel, snapshot.path, redact, room // 4)) if snapshot and kernel else ()
+    known = tuple(kernel_items(kernel, snapshot.path if snapshot else None, redact, room // 4)) if kernel else ()
     room -= sum(_cost(item.text) for item in known)
     others = tuple(found_items(found, redact, room // 3 if snapshot else room))
     room -= sum(_cost(item.text) for item in others)
@@ -205,10 +208,7 @@ class _Selection:
         selection = self._selected(context // 4)
         for position, share in self._first(context):
             self._take(position, share)
-        for position in self._ranked():
-            if self._room < _LEAST_ITEM:
-                break
-            self._take(position, max(context // 4, _LEAST_ITEM))
+        self._fill(max(context // 4, _LEAST_ITEM))
         if outline:
             outline = coverage(outline, self._snapshot, self._items, for_coverage)
         order = [outline, *(self._items[position] for position in sorted(self._items)), selection]
@@ -233,6 +233,16 @@ class _Selection:
         cells, failing = self._snapshot.cells, self._failing[:_NEAREST_ERRORS]
         missing = " ".join(error.value for error in map(error_of, (cells[at] for at in failing)) if error)
         return ranked(cells, self._question, active=self._active, failing=failing, missing=missing)
+
+    def _fill(self, most: int) -> None:
+        """Take the other cells by relevance, each in at most ``most`` tokens, until no more fit."""
+        missed = 0
+        for position in self._ranked():
+            if self._room < _LEAST_ITEM or missed == _MISSES:
+                return
+            if position not in self._items:
+                self._take(position, most)
+                missed = 0 if position in self._items else missed + 1
 
     def _take(self, position: int, most: int) -> None:
         if position in self._items:

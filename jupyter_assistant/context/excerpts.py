@@ -13,7 +13,7 @@ from dataclasses import dataclass
 Redact = Callable[[str], tuple[str, int]]
 
 _CHEAP = bytes(range(65, 91)) + bytes(range(97, 123)) + b" \t\n\r"
-_LEAST_USEFUL = 40
+LEAST_USEFUL = 40
 """Characters: less of a text than this tells a reader nothing."""
 
 _TAIL = 0.3
@@ -69,7 +69,7 @@ class Excerpt:
         while low < high:
             middle = (low + high + 1) // 2
             low, high = (middle, high) if estimate_tokens(self._first(middle).text) <= tokens else (low, middle - 1)
-        return self._first(low) if low >= _LEAST_USEFUL else self._first(0)
+        return self._first(low) if low >= LEAST_USEFUL else self._first(0)
 
     def _first(self, chars: int) -> Excerpt:
         whole = len(self.head) + len(self.tail)

@@ -46,7 +46,7 @@ def documentation_asked(question: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*ticked, *dotted]))[:MOST_DOCUMENTED]
 
 
-def kernel_items(view: KernelView, path: str, redact: Redact, tokens: int) -> Iterator[ContextItem]:
+def kernel_items(view: KernelView, path: str | None, redact: Redact, tokens: int) -> Iterator[ContextItem]:
     """The items of a kernel in at most ``tokens``: those looked into first, the list of all names last."""
     listed = min(_LIST_MOST, tokens // 3) if view.variables or view.missing else 0
     looked = [("documentation", one) for one in view.documentation] + [("variable", one) for one in view.named]
@@ -60,7 +60,7 @@ def kernel_items(view: KernelView, path: str, redact: Redact, tokens: int) -> It
         yield item
 
 
-def _digest_item(kind: str, one: Variable, path: str, redact: Redact, tokens: int) -> ContextItem | None:
+def _digest_item(kind: str, one: Variable, path: str | None, redact: Redact, tokens: int) -> ContextItem | None:
     head = _line(one, redact)
     about = f"Documentation of {head}:" if kind == "documentation" else f"In the kernel now, {head}:"
     part = excerpt(one.digest, redact).within(tokens - estimate_tokens(about) - 10)
@@ -78,7 +78,7 @@ def _digest_item(kind: str, one: Variable, path: str, redact: Redact, tokens: in
     )
 
 
-def _list_item(view: KernelView, path: str, redact: Redact, tokens: int) -> ContextItem | None:
+def _list_item(view: KernelView, path: str | None, redact: Redact, tokens: int) -> ContextItem | None:
     lines: list[str] = []
     room = tokens - 40 - estimate_tokens(view.missing)
     for variable in view.variables:

@@ -9,10 +9,11 @@ import json
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 from ..messages import CellContent, CellError, ContextItem
 from ..notebooks.cells import Cell, Snapshot
-from .excerpts import Excerpt, Redact, encodable, estimate_tokens, excerpt
+from .excerpts import LEAST_USEFUL, Excerpt, Redact, encodable, estimate_tokens, excerpt
 
 _TICKS = re.compile(r"`{3,}")
 _LANGUAGE = re.compile(r"[A-Za-z][\w+#-]{0,30}")
@@ -56,6 +57,8 @@ def cell_item(
     cell: Cell, snapshot: Snapshot, redact: Redact, tokens: int, *, active: bool = False
 ) -> ContextItem | None:
     """A cell with its outputs and error in at most ``tokens``, cut where it must be; None if nothing useful fits."""
+    if _least_tokens(cell, active=active) > tokens:
+        return None
     error = error_of(cell)
     source = excerpt(cell.source, redact)
     output = excerpt("\n".join(out.text for out in cell.outputs if out.error is None and out.text), redact)
@@ -91,6 +94,11 @@ def cell_item(
         active=active,
         cell=content,
     )
+
+
+def _least_tokens(cell: Cell, *, active: bool) -> int:
+    """What a cell takes at least: its header, and of its source what is worth giving."""
+    return estimate_tokens(_header(cell, active=active) + cell.source[:LEAST_USEFUL])
 
 
 def _shrunk(source: Excerpt, output: Excerpt, traceback: Excerpt, tokens: int) -> tuple[Excerpt, Excerpt, Excerpt]:
@@ -179,17 +187,19 @@ def _about(snapshot: Snapshot) -> str:
     code = sum(cell.cell_type == "code" for cell in snapshot.cells)
     kernel = f", kernel {json.dumps(snapshot.kernel[:60])}" if snapshot.kernel else ""
     path = json.dumps(encodable(snapshot.path[:400]), ensure_ascii=False)
-    return f"The notebook {path}: {language_of(snapshot)}{kernel}, {len(snapshot.cells)} cells, {code} of them code."
+    note = f" {snapshot.note}" if snapshot.note else ""
+    cells = f"{len(snapshot.cells)} cells, {code} of them code."
+    return f"The notebook {path}: {language_of(snapshot)}{kernel}, {cells}{note}"
 
 
 def _outline_lines(cells: Sequence[Cell], redact: Redact) -> tuple[list[tuple[int, int, str]], int]:
     """(rank, position, line) of each heading (rank: its level) and code cell (rank 9), without secrets."""
-    raw = [(rank, cell.index, line) for cell in cells for rank, line in _lines_of(cell)]
+    raw = [(rank, cell.index, line) for cell in cells for rank, line in _lines_of(cell.cell_type, cell.source)]
     clean, redacted = redact(encodable("\n".join(line for _, _, line in raw)))
     texts = clean.split("\n")
     if len(texts) != len(raw):
         texts = [redact(encodable(line))[0].replace("\n", " ") for _, _, line in raw]
-    marks = {cell.index: _mark(cell) for cell in cells}
+    marks = {cell.index: _mark(cell) for cell in cells if cell.cell_type == "code"}
     lines = [
         (rank, index, _heading_line(rank, index, text) if rank < 9 else f"{index + 1} {marks[index]} {_short(text)}")
         for (rank, index, _), text in zip(raw, texts, strict=True)
@@ -197,12 +207,14 @@ def _outline_lines(cells: Sequence[Cell], redact: Redact) -> tuple[list[tuple[in
     return lines, redacted
 
 
-def _lines_of(cell: Cell) -> list[tuple[int, str]]:
-    source = cell.source[:4000]
-    if cell.cell_type == "markdown":
+@lru_cache(4096)
+def _lines_of(cell_type: str, source: str) -> list[tuple[int, str]]:
+    """(rank, line) of a cell; remembered, since a notebook is asked about again and again."""
+    source = source[:4000]
+    if cell_type == "markdown":
         prose = _CODE_FENCE.sub("", source) if "#" in source and ("```" in source or "~~~" in source) else source
         return [(len(marks), text) for marks, text in _HEADING.findall(prose)]
-    if cell.cell_type != "code":
+    if cell_type != "code":
         return []
     lines = [line for line in source.splitlines() if line.strip()]
     first = next((line for line in lines if not line.lstrip().startswith("#")), lines[0] if lines else "")

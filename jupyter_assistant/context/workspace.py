@@ -76,10 +76,10 @@ def search_words(question: str) -> str:
 
 
 def chosen(found: Sequence[FoundCell], *, asked_for: bool) -> tuple[FoundCell, ...]:
-    """The found cells worth giving, best first: those near the best, and unasked only where every word is there."""
+    """The found cells worth giving, in their order: those near the best, and unasked only where every word is there."""
     best = max((one.score for one in found), default=0.0)
     least = _OF_BEST * best if asked_for else max(_WHOLE, _OF_BEST * best)
-    return tuple(sorted((one for one in found if one.score >= least), key=lambda one: -one.score))[:MOST_CELLS]
+    return tuple(one for one in found if one.score >= least)[:MOST_CELLS]
 
 
 def summary(found: Sequence[FoundCell]) -> str:

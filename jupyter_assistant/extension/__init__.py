@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 from typing import TYPE_CHECKING
 
 from jupyter_server.extension.application import ExtensionApp
@@ -17,7 +18,7 @@ from traitlets import TraitError
 from .._version import __version__
 from ..errors import Misconfigured, StoreUnavailable
 from ..server.handlers import Services, off, routes
-from ..settings import KEY_VARIABLE, JupyterAssistant, Settings
+from ..settings import KERNEL_VARIABLE, KEY_VARIABLES, JupyterAssistant, Settings
 
 if TYPE_CHECKING:
     from .composition import Composition
@@ -35,6 +36,7 @@ class AssistantExtension(ExtensionApp):
     def initialize_settings(self) -> None:
         """Check the settings; nothing is built yet."""
         self._opening = asyncio.Lock()
+        self.kernel_secret = secrets.token_hex(32)
         self._stopped = False
         self.built: Composition | None = None
         self.wrong: Misconfigured | None = None
@@ -44,14 +46,16 @@ class AssistantExtension(ExtensionApp):
             self.wrong = Misconfigured(f"Jupyter Assistant is off: {str(error).rstrip('.')}.")
             self.log.error("%s %s", self.wrong.text, self.wrong.hint)
         finally:
-            os.environ.pop(KEY_VARIABLE, None)  # also when a setting is wrong: no kernel may inherit it
+            for variable in KEY_VARIABLES.values():
+                os.environ.pop(variable, None)  # also when a setting is wrong: no kernel may inherit it
+        os.environ[KERNEL_VARIABLE] = self.kernel_secret  # each kernel inherits this one
 
     def initialize_handlers(self) -> None:
         """Put the routes under ``{base_url}assistant/``."""
         if self.wrong is not None:
             self.handlers.extend(off(r"/", self.wrong))
         else:
-            self.handlers.extend(routes(r"/", Services(self.known, self.open)))
+            self.handlers.extend(routes(r"/", Services(self.known, self.open, self.kernel_secret)))
 
     async def open(self) -> Composition:
         """What answers, built and its stores open, once; requests that come meanwhile wait here.
@@ -86,13 +90,15 @@ class AssistantExtension(ExtensionApp):
         async with self._opening:
             self._stopped = True
             built, self.built = self.built, None
+        if os.environ.get(KERNEL_VARIABLE) == self.kernel_secret:
+            del os.environ[KERNEL_VARIABLE]
         if built is not None:
             await built.close()
 
     def _tokens(self) -> tuple[str, ...]:
-        """The server's own token, which is a shell to whoever has it; it must reach no model."""
+        """The server's own token and its kernels', which are a shell to whoever has them; they must reach no model."""
         provider = self.serverapp.identity_provider if self.serverapp else None
-        return (str(getattr(provider, "token", "")),)
+        return (str(getattr(provider, "token", "")), self.kernel_secret)
 
 
 def _import() -> None:

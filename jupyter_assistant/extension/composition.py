@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from ..conversations import Conversations
 from ..errors import SettingsUnavailable
 from ..llm import Models, Options, Provider
 from ..llm.client import Client
+from ..llm.embeddings import Embeddings
 from ..notebooks import Notebooks
 from ..notebooks.kernels import Kernels
 from ..runs import Entry, Runs
@@ -36,6 +38,9 @@ class Composition:
         self._settings = settings
         self._log = log
         self._stack = AsyncExitStack()
+        self._client = Client(
+            connect_timeout=settings.traits.connect_timeout, idle_timeout=settings.traits.idle_timeout
+        )
         self.kernels = Kernels(
             kernel_manager=server.kernel_manager,
             session_manager=server.session_manager,
@@ -47,6 +52,8 @@ class Composition:
             root_dir=Path(server.root_dir),
             index_dir=settings.data_dir / "index",
             kernel_spec_manager=server.kernel_spec_manager,
+            embedder=self._embedder(),
+            web_settings=server.web_app.settings,
             log=log,
         )
         self.assistant = self._assistant()
@@ -76,11 +83,10 @@ class Composition:
 
     def _assistant(self) -> Assistant:
         settings, traits = self._settings, self._settings.traits
-        client = Client(connect_timeout=traits.connect_timeout, idle_timeout=traits.idle_timeout)
         return Assistant(
             models=Models(
                 _providers(settings),
-                client,
+                self._client,
                 default_model=settings.value("model") or None,
                 options=lambda _: Options(settings.value("max_tokens") or None),
             ),
@@ -97,13 +103,27 @@ class Composition:
             max_messages=traits.max_messages,
         )
 
+    def _embedder(self) -> Callable[[], Embeddings | None]:
+        """Who makes vectors for the search, as the settings are now; what is sent is redacted as for models."""
+        made: dict[Provider, Embeddings] = {}
+
+        def embedder() -> Embeddings | None:
+            if (found := self._settings.embeddings()) is None:
+                return None
+            provider = Provider(found.name, found.label, found.base_url, found.api_key, found.model)
+            if provider not in made:
+                made.clear()
+                made[provider] = Embeddings(provider, found.model or "", self._client, self._redact)
+            return made[provider]
+
+        return embedder
+
+    def _redact(self, text: str) -> tuple[str, int]:
+        return Redactor(self._settings.secrets())(text)
+
     def _endpoint(self) -> Endpoint:
         """The one list of tools behind the MCP protocol; without secrets, as for any model."""
-        settings, log = self._settings, self._log
-
-        def redact(text: str) -> tuple[str, int]:
-            return Redactor(settings.secrets())(text)
-
+        settings, log, redact = self._settings, self._log, self._redact
         tools = Registry(notebook_tools(self.notebooks, self.kernels), log=log, redact=redact)
         asking = Registry(asking_tools(self.assistant), log=log, redact=redact)
         level, names = settings.traits.mcp_tools, frozenset(tool.name for tool in asking)

@@ -1,72 +1,45 @@
 """Notebooks, wherever they live: ``open(path)`` finds a notebook's home and gives a ``Document``.
 
-The law (DESIGN §2, law 2): a notebook has one home at a time, and it is read and changed there.
-``Notebooks._home`` alone chooses; today the homes are the file and, under a contents manager that keeps no plain
-files, that manager.
+The law (DESIGN §2, law 2): a notebook has one home at a time, and it is read and changed there. ``Notebooks`` alone
+chooses, at each call: the room in which people share it live, else the window of JupyterLab that has it open, else its
+file or, under a contents manager that keeps no plain files, that manager.
 """
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Collection, Mapping, Sequence
 from logging import Logger
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from ..errors import EditRefused
-from .cells import Snapshot
 from .contents import Contents, is_stock
-from .edits import Change, Edit, Json, NewCell
+from .document import Document, Home
+from .edits import Json, NewCell
 from .filehome import FileHome
 from .files import Files
+from .housed import Housed
 from .listing import Listing
+from .live import Rooms
+from .paths import relative
 from .search import PATIENCE, Found, Search, index_file
+from .search.meaning import Embedder
 from .shelf import Shelf
 from .stock import Stock
+from .tab import TabDocument, Tabs
 from .tree import Tree
 
-
-class Document(Protocol):
-    """One notebook in its home."""
-
-    @property
-    def path(self) -> str:
-        """Relative to the server's root, ``/`` between its parts."""
-
-    async def read(self) -> Snapshot:
-        """Its content now; raises ``NotebookError``."""
-
-    async def outputs(self, cell_ids: Sequence[str]) -> Mapping[str, tuple[Json, ...]]:
-        """The nbformat 4 outputs of these cells, whole; a payload over ``MAX_PAYLOAD`` characters is a text saying so.
-
-        Raises ``CellNotFound`` and as ``read``.
-        """
-
-    async def apply(self, edits: Sequence[Edit], expected: Mapping[str, str] = {}) -> Change:
-        """Make all ``edits`` or none; ``expected`` gives cell ids the hash their source must have now.
-
-        Raises ``CellNotFound``, ``StaleCell``, ``EditRefused``, ``NotebookBusy``, ``SaveFailed`` and as ``read``.
-        """
-
-
-class Home(Protocol):
-    async def open(self, path: str) -> Document:
-        """The notebook at ``path``; raises ``NotebookError``."""
-
-    async def create(self, path: str, cells: Sequence[NewCell], metadata: Json) -> Document:
-        """A new notebook at ``path``; raises ``NotebookError``."""
-
-    async def glance(self, path: str) -> Snapshot:
-        """The notebook's content, of which nothing is kept: for who reads them all; raises ``NotebookError``."""
-
-    async def close(self) -> None:
-        """Let go of all that is held."""
+__all__ = ["Document", "Notebooks", "kernel_metadata"]
 
 
 class Notebooks:
     """The server's notebooks. ``root_dir`` is the contents manager's root on disk; close it when the server stops.
 
     ``index_dir`` is where the search keeps its index (None: in memory), made when the first search asks for it.
+    ``web_settings`` are those of the server's web application, where real-time collaboration leaves its interface.
     """
 
     def __init__(
@@ -77,7 +50,12 @@ class Notebooks:
         log: Logger,
         index_dir: Path | None = None,
         kernel_spec_manager: Any = None,
+        embedder: Callable[[], Embedder | None] = lambda: None,
+        web_settings: Mapping[str, Any] | None = None,
     ) -> None:
+        self.tabs = Tabs(log=log)
+        self.rooms = Rooms(web_settings or {})
+        self._root = root_dir
         self._kernel_specs = kernel_spec_manager
         self._stored: Home = Contents(contents_manager)
         self._seen: Tree | Shelf = Shelf(contents_manager)
@@ -89,11 +67,11 @@ class Notebooks:
         def index() -> Path | None:
             return index_dir and index_file(index_dir, root_dir, contents_manager)
 
-        self._search = Search(self._seen, self._stored, file=index, log=log)
+        self._search = Search(self._seen, self._stored, file=index, log=log, embedder=embedder)
 
     async def open(self, path: str) -> Document:
         """The notebook at ``path``; raises ``PathRefused``, ``NotebookNotFound``, ``NotebookUnreadable``."""
-        return await self._home().open(path)
+        return Housed(await self._in_tab(path) or await self._stored.open(path), self._moved)
 
     async def create(self, path: str, cells: Sequence[NewCell] = (), *, kernel: str | None = None) -> Document:
         """A new notebook of nbformat 4.5 at ``path``, for ``kernel`` (the name of a kernel spec).
@@ -102,26 +80,69 @@ class Notebooks:
         ``EditRefused`` for what is no cell type and no kernel.
         """
         metadata = {} if kernel is None else await kernel_metadata(self._kernel_specs, kernel)
-        return await self._home().create(path, cells, metadata)
+        return Housed(await self._stored.create(path, cells, metadata), self._moved)
 
     async def list(self, path: str = "", pattern: str = "*", limit: int = 100, offset: int = 0) -> Listing:
-        """The notebooks below the folder ``path`` by path; raises ``PathRefused``, ``NotebookNotFound``."""
-        return await self._seen.list(path, pattern, limit, offset)
-
-    async def search(self, query: str, path: str = "", limit: int = 10, *, patience: float = PATIENCE) -> Found:
-        """The cells that answer ``query``, best first; waits at most ``patience`` seconds for the index to be brought
-        up to date. Raises as ``Search.find``.
+        """The notebooks below the folder ``path`` by path, and which are open; raises ``PathRefused``,
+        ``NotebookNotFound``.
         """
-        return await self._search.find(query, path, limit, patience=patience)
+        found = await self._seen.list(path, pattern, limit, offset)
+        return found.with_open(self.tabs.paths() | self.rooms.paths())
+
+    async def search(
+        self, query: str, path: str = "", limit: int = 10, *, patience: float = PATIENCE, meaning: bool = True
+    ) -> Found:
+        """The cells that answer ``query``, best first; waits at most ``patience`` seconds for the index to be brought
+        up to date. Without ``meaning`` nothing is sent to an endpoint for embeddings. Raises as ``Search.find``.
+        """
+        return await self._search.find(query, path, limit, patience=patience, meaning=meaning)
+
+    @property
+    def embedded_by(self) -> str:
+        """Who is sent what is searched for, for people; empty where nobody is."""
+        return self._search.embedded_by
+
+    async def index_state(self) -> Json:
+        """How the search's index is, as ``Search.state`` tells it."""
+        return await self._search.state()
 
     async def close(self) -> None:
-        """Stop what is being read; no process, thread or file is left."""
+        """Stop what is being read; no connection, process, thread or file is left."""
+        self.rooms.close()
+        await self.tabs.close()
         await self._search.close()
         await self._seen.close()
         await self._stored.close()
 
-    def _home(self) -> Home:
-        return self._stored
+    async def _moved(self, document: Document) -> Document:
+        """Where the notebook that was opened as ``document`` is now."""
+        named = await self._open_name(document.path, self.rooms.paths())
+        room = None if named is None else await self.rooms.find(named)
+        if room is not None:
+            return room
+        if isinstance(document, TabDocument):
+            return document  # which knows itself when it was closed, or renamed
+        return await self._in_tab(document.path) or document
+
+    async def _in_tab(self, path: str) -> TabDocument | None:
+        """The notebook where a window of JupyterLab has it open."""
+        named = await self._open_name(path, self.tabs.paths())
+        return None if named is None else self.tabs.document(named, self._stored.open)
+
+    async def _open_name(self, path: str, opened: Collection[str]) -> str | None:
+        """The name by which the notebook at ``path`` is open, perhaps another one of its file; None where it is not."""
+        if not opened:
+            return None
+        named = relative(path, self._root)
+        if named not in opened and isinstance(self._stored, FileHome):
+            named = await asyncio.to_thread(_same_file, self._root, named, opened)
+        return named if named in opened else None
+
+
+def _same_file(root: Path, path: str, others: Collection[str]) -> str:
+    """Which of the ``others`` is the file at ``path``, through links; else ``path``."""
+    real = os.path.realpath(root / path)
+    return next((other for other in others if os.path.realpath(root / other) == real), path)
 
 
 async def kernel_metadata(kernel_spec_manager: Any, kernel: str) -> Json:

@@ -51,7 +51,10 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A notebook at one moment. ``revision`` changes whenever the home's content does; ``home`` says which."""
+    """A notebook at one moment. ``revision`` changes whenever the home's content does; ``home`` says which.
+
+    ``note`` is a sentence that its reader must know: that this is not its home's content, but what was saved last.
+    """
 
     path: str
     cells: tuple[Cell, ...]
@@ -60,6 +63,7 @@ class Snapshot:
     nbformat: tuple[int, int] = (4, 5)
     revision: str = ""
     home: str = "file"
+    note: str = ""
 
 
 # ---------------------------------------------------------------- reading

@@ -26,6 +26,7 @@ from ..errors import (
 )
 from .cells import Snapshot, digest
 from .edits import Change, Edit, Json, NewCell, Placed, Plan, decide, new_notebook, revised
+from .entire import trimmed, upgraded
 from .nbformats import older_cells
 from .paths import hidden, refuse_hidden, relative
 from .payloads import bounded
@@ -74,6 +75,14 @@ class ContentsDocument:
         cells: Sequence[Json] = content["cells"] if snapshot.nbformat >= (4, 0) else older_cells(content)
         return {name: tuple(map(bounded, cells[places[name]].get("outputs") or ())) for name in cell_ids}
 
+    async def nbformat(self, cell_ids: Sequence[str] | None = None) -> Json:
+        """The notebook as nbformat 4 JSON; raises as ``Document.nbformat``."""
+        snapshot, content = await self._read()
+        found, missing = await asyncio.to_thread(_entire, content, snapshot.nbformat, cell_ids)
+        if missing:
+            raise CellNotFound(f"{self.path} has no cell {missing[0][:64]}.")
+        return found
+
     async def apply(self, edits: Sequence[Edit], expected: Mapping[str, str] = {}) -> Change:
         """Make all ``edits`` or none, through the manager; raises as ``Document.apply``."""
         async with self.turn:
@@ -105,12 +114,12 @@ class ContentsDocument:
         return revised(plan, snapshot, content).change(self.path, now.revision)
 
     async def _read(self) -> tuple[Snapshot, Json]:
-        model = await _asked(self.contents_manager.get, self.path, content=True, type="notebook")
+        model = await asked(self.contents_manager.get, self.path, content=True, type="notebook")
         content: Json = model.get("content")
         return digest(content, path=self.path, revision=_revision(model), home="contents"), content
 
     async def _revision(self) -> str:
-        return _revision(await _asked(self.contents_manager.get, self.path, content=False, type="notebook"))
+        return _revision(await asked(self.contents_manager.get, self.path, content=False, type="notebook"))
 
 
 def _revision(model: Mapping[str, object]) -> str:
@@ -127,7 +136,7 @@ class Contents:
     async def open(self, path: str) -> ContentsDocument:
         """The notebook at ``path``; raises ``PathRefused``, ``NotebookNotFound``."""
         named = await self._allowed(path)
-        if not await _asked(self._contents_manager.file_exists, named):
+        if not await asked(self._contents_manager.file_exists, named):
             raise NotebookNotFound(f"There is no notebook at {named}.")
         return self._document(named)
 
@@ -135,11 +144,11 @@ class Contents:
         """A new notebook; raises ``NotebookExists``, ``PathRefused``, ``NotebookNotFound``, ``SaveFailed``."""
         manager, named = self._contents_manager, await self._allowed(path)
         folder = named.rpartition("/")[0]
-        if folder and not await _asked(manager.dir_exists, folder):
+        if folder and not await asked(manager.dir_exists, folder):
             raise NotebookNotFound(f"There is no folder {folder}.", "Choose a folder that is there.")
         document = self._document(named)
         async with document.turn:
-            if await _asked(manager.file_exists, named):
+            if await asked(manager.file_exists, named):
                 raise NotebookExists(f"There is something at {named} already.")
             content = rejoined(new_notebook(cells, metadata))
             model = {"type": "notebook", "format": "json", "path": named, "content": content}
@@ -160,7 +169,7 @@ class Contents:
         manager, named = self._contents_manager, relative(path)
         if not getattr(manager, "allow_hidden", False):
             refuse_hidden(named)
-            if await _asked(manager.is_hidden, named):
+            if await asked(manager.is_hidden, named):
                 raise hidden()
         return named
 
@@ -168,6 +177,17 @@ class Contents:
         turn = self._turns.get(path) or asyncio.Lock()
         self._turns[path] = turn
         return ContentsDocument(path, self._contents_manager, turn)
+
+
+def _entire(content: Json, version: tuple[int, int], cell_ids: Sequence[str] | None) -> tuple[Json, list[str]]:
+    """What ``entire.trimmed`` gives, without what the manager says of the cells' trust, which is not the notebook's."""
+    if version < (4, 0):
+        return trimmed(upgraded(content), cell_ids)
+    made = copy.deepcopy(content)
+    for cell in made["cells"]:
+        if isinstance(cell.get("metadata"), dict):
+            cell["metadata"].pop("trusted", None)
+    return trimmed(made, cell_ids)
 
 
 # ---------------------------------------------------------------- a plan on parsed JSON
@@ -213,7 +233,7 @@ class HTTPStatus(Exception):
         self.status = status
 
 
-async def _asked(method: Any, path: str, **options: object) -> Any:
+async def asked(method: Any, path: str, **options: object) -> Any:
     try:
         return await _called(method, path, **options)
     except HTTPStatus as refused:

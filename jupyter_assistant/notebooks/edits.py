@@ -82,11 +82,15 @@ class ClearOutputs:
 
 @dataclass(frozen=True, slots=True)
 class SetOutputs:
-    """What a run gave a code cell: whole nbformat 4 outputs, in place of those it has."""
+    """What a run gave a code cell: whole nbformat 4 outputs, in place of those it has.
+
+    ``running``: the cell still runs, which a home that has a place for it shows.
+    """
 
     cell_id: str
     outputs: tuple[Json, ...]
     execution_count: int | None = None
+    running: bool = False
 
 
 @dataclass(frozen=True, slots=True)

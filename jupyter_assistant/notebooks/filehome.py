@@ -34,6 +34,10 @@ class FileDocument:
         """The nbformat 4 outputs of these cells; raises ``CellNotFound`` and as ``read``."""
         return await self.files.outputs(self.path, cell_ids)
 
+    async def nbformat(self, cell_ids: Sequence[str] | None = None) -> Json:
+        """The notebook as nbformat 4 JSON; raises as ``Document.nbformat``."""
+        return await self.files.nbformat(self.path, cell_ids)
+
     async def apply(self, edits: Sequence[Edit], expected: Mapping[str, str] = {}) -> Change:
         """Make all ``edits`` or none, on the disk when this returns; raises as ``Document.apply``."""
         return await apply(self.files, self.path, edits, expected)

@@ -17,13 +17,14 @@ from logging import Logger
 from pathlib import Path
 from typing import TypeVar
 
-from ..errors import CellNotFound, NotebookBusy, NotebookUnreadable
+from ..errors import CellNotFound, NotebookBusy, NotebookUnreadable, TooLarge
 from .cells import Snapshot, digest, snapshot, unreadable
 from .edits import Json
+from .entire import TooMuch, entire
 from .nbformats import NotANotebook, NotJson, parsed
 from .paths import open_below, relative, translated
 from .payloads import outputs_of
-from .process import ProcessEnded, outputs_in_process, read_in_process
+from .process import ProcessEnded, entire_in_process, outputs_in_process, read_in_process
 from .rewriting import contents
 from .scan import shortened
 from .shared import Kept, Shared
@@ -83,14 +84,30 @@ class Files:
     async def outputs(self, path: str, cell_ids: Sequence[str]) -> dict[str, tuple[Json, ...]]:
         """The outputs of these cells, whole up to ``payloads.MAX_PAYLOAD``; waits while the notebook is being saved."""
 
-        async def attempt(patient: bool) -> dict[str, tuple[Json, ...]]:
+        found = await self._settled(path, lambda state: self._outputs(path, state, list(cell_ids)))
+        if missing := [name for name in cell_ids if name not in found]:
+            raise CellNotFound(f"{path} has no cell {missing[0][:64]}.")
+        return found
+
+    async def nbformat(self, path: str, cell_ids: Sequence[str] | None) -> Json:
+        """The notebook as ``entire.entire`` gives it; waits while the notebook is being saved."""
+        wanted = None if cell_ids is None else list(cell_ids)
+        try:
+            found, missing = await self._settled(path, lambda state: self._entire(path, state, wanted))
+        except TooMuch:
+            raise TooLarge(f"{path} is too large to be given whole.", "Read its cells one by one.") from None
+        if missing:
+            raise CellNotFound(f"{path} has no cell {missing[0][:64]}.")
+        return found
+
+    async def _settled(self, path: str, work: Callable[[State], Awaitable[T]]) -> T:
+        """The result of ``work`` on a file that was at rest meanwhile."""
+
+        async def attempt(patient: bool) -> T:
             sight = await self.in_thread(self.look, path)
             if sight.saving and patient:
                 raise Unsettled(NotebookBusy(f"{path} is being saved."))
-            found = await self.judged(path, sight, self._outputs(path, sight.state, list(cell_ids)))
-            if missing := [name for name in cell_ids if name not in found]:
-                raise CellNotFound(f"{path} has no cell {missing[0][:64]}.")
-            return found
+            return await self.judged(path, sight, work(sight.state))
 
         return await patiently(attempt)
 
@@ -158,6 +175,14 @@ class Files:
                     path, state, lambda: outputs_in_process(self.opened(path, state), cell_ids, self.in_thread)
                 )
         return await self.in_thread(self._outputs_here, path, state, cell_ids)
+
+    async def _entire(self, path: str, state: State, cell_ids: list[str] | None) -> tuple[Json, list[str]]:
+        if state.size > SMALL:
+            with suppress(NotImplementedError):
+                return await self.in_process(
+                    path, state, lambda: entire_in_process(self.opened(path, state), cell_ids, self.in_thread)
+                )
+        return await self.in_thread(self._entire_here, path, state, cell_ids)
 
     async def in_process(
         self, path: str, state: State, start: Callable[[], Awaitable[T]], timeout: float = TIMEOUT
@@ -229,9 +254,15 @@ class Files:
             return digest(shortened(file.read), path=path, revision=state.revision)
 
     def _outputs_here(self, path: str, state: State, cell_ids: list[str]) -> dict[str, tuple[Json, ...]]:
+        return {name: tuple(found) for name, found in outputs_of(self._bytes(path, state), cell_ids)}
+
+    def _entire_here(self, path: str, state: State, cell_ids: list[str] | None) -> tuple[Json, list[str]]:
+        return entire(self._bytes(path, state), cell_ids)
+
+    def _bytes(self, path: str, state: State) -> bytes:
         descriptor = self.opened(path, state)
         try:
-            return {name: tuple(found) for name, found in outputs_of(contents(descriptor), cell_ids)}
+            return contents(descriptor)
         except OSError as error:
             raise translated(error, path) from None
         finally:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import fnmatch
 import re
 import unicodedata
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,11 +25,15 @@ MAX_PATTERN = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One notebook. ``path`` is relative to the root; ``modified`` in epoch seconds, ``size`` in bytes."""
+    """One notebook. ``path`` is relative to the root; ``modified`` in epoch seconds, ``size`` in bytes.
+
+    ``is_open``: a window of JupyterLab has it open, or people share it live.
+    """
 
     path: str
     modified: float
     size: int
+    is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,13 @@ class Listing:
     entries: tuple[Entry, ...]
     total: int
     complete: bool = True
+
+    def with_open(self, paths: Collection[str]) -> Listing:
+        """The same, where the notebooks at ``paths`` are open."""
+        if not paths:
+            return self
+        entries = tuple(replace(entry, is_open=True) if entry.path in paths else entry for entry in self.entries)
+        return replace(self, entries=entries)
 
 
 class Sighting(NamedTuple):

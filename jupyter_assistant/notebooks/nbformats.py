@@ -79,7 +79,14 @@ def records(notebook: object) -> tuple[Header, list[CellRecord]]:
     cells = older_cells(notebook) if version[0] < 4 else _objects(notebook.get("cells"), "cells")
     budget = _budget(cells)
     taken: set[str] = set()
-    return _header(notebook, cells, version), [_cell(cell, index, taken, budget) for index, cell in enumerate(cells)]
+    return _header(notebook, cells, version), [
+        cell_record(cell, index, taken, budget) for index, cell in enumerate(cells)
+    ]
+
+
+def header(notebook: dict[str, object]) -> Header:
+    """What a notebook says of itself, whatever its cells are; raises ``NotANotebook``."""
+    return _header(notebook, [], _version(notebook))
 
 
 def _version(notebook: dict[str, object]) -> tuple[int, int]:
@@ -115,12 +122,18 @@ def _word(value: object) -> str | None:
 
 
 def _budget(cells: list[dict[str, object]]) -> int:
+    return budget_of(
+        sum(min(len(outputs), MAX_OUTPUTS) for cell in cells if isinstance(outputs := cell.get("outputs"), list))
+    )
+
+
+def budget_of(outputs: int) -> int:
     """Characters an output may keep: less where a notebook has very many, so that a digest stays some megabytes."""
-    count = sum(min(len(outputs), MAX_OUTPUTS) for cell in cells if isinstance(outputs := cell.get("outputs"), list))
-    return max(LEAST_BUDGET, min(TEXT_BUDGET, NOTEBOOK_BUDGET // max(1, count)))
+    return max(LEAST_BUDGET, min(TEXT_BUDGET, NOTEBOOK_BUDGET // max(1, outputs)))
 
 
-def _cell(cell: dict[str, object], index: int, taken: set[str], budget: int) -> CellRecord:
+def cell_record(cell: dict[str, object], index: int, taken: set[str], budget: int) -> CellRecord:
+    """A cell of nbformat 4 as a record; ``taken`` are the ids of the cells before it, to which its own is added."""
     kind = cell.get("cell_type")
     count = cell.get("execution_count")
     metadata = _object(cell.get("metadata"))

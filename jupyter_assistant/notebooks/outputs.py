@@ -30,6 +30,8 @@ MAX_MIMES = 20
 _ANSI = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_]|)")
 _CONTROLS = dict.fromkeys({*range(32), 127} - {9, 10})
 _SURROGATES = re.compile("[\ud800-\udfff]")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{60,}(?:\n[A-Za-z0-9+/]{60,})*={0,2}")
+_LEAST_BASE64 = 200
 _LINE = re.compile("\n")
 _FRAME = re.compile(r"\n(?=[ \t]*File |Cell In|<ipython-input|~?/\S+ in |[A-Za-z]:\\)")
 _REPR = re.compile(r"<[^\n]*>\Z")
@@ -89,7 +91,7 @@ def _last(parts: list[Excerpt], joiner: str) -> str:
 
 
 def clean(text: str) -> str:
-    """Text as a reader sees it: no colours, progress bars in their last state, no control characters."""
+    """Text as a reader sees it: no colours, progress bars in their last state, no control characters, no base64."""
     if "\x1b" in text:
         text = _ANSI.sub("", text)
     if "\r" in text:
@@ -98,7 +100,19 @@ def clean(text: str) -> str:
         text = _overstruck(text)
     if not text.isascii():
         text = _SURROGATES.sub("\ufffd", text)
-    return text if text.isprintable() else text.translate(_CONTROLS)
+    text = text if text.isprintable() else text.translate(_CONTROLS)
+    return _BASE64.sub(_without_base64, text) if len(text) >= _LEAST_BASE64 else text
+
+
+def _without_base64(match: re.Match[str]) -> str:
+    """Data that some program wrote, as in a page's ``data:`` address; a long word or rule of one kind is none."""
+    run = match[0]
+    kinds = (
+        any(char.isdigit() for char in run),
+        any(char.islower() for char in run),
+        any(char.isupper() for char in run),
+    )
+    return left_out(len(run), "characters of base64") if len(run) >= _LEAST_BASE64 and all(kinds) else run
 
 
 def _last_state(line: str) -> str:

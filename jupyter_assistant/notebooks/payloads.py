@@ -6,6 +6,8 @@ package is imported.
 
 from __future__ import annotations
 
+import json
+
 from .nbformats import NotANotebook, cell_id, older_cells, parsed
 from .spans import root, value
 from .splice import cells_of
@@ -44,30 +46,35 @@ def _cells(data: bytes) -> Iterator[Any]:
         yield lambda key, cell=cell: value(data, item) if (item := cell.last(key)) else None
 
 
-def bounded(output: dict[str, Any]) -> dict[str, Any]:
-    """An output without the payloads over ``MAX_PAYLOAD`` characters."""
+def bounded(output: dict[str, Any], most: int = MAX_PAYLOAD) -> dict[str, Any]:
+    """An output without the payloads over ``most`` characters; of a text its end stays."""
     data = output.get("data")
     if isinstance(data, dict):
-        kept = {mime: payload for mime, payload in data.items() if _size(payload) <= MAX_PAYLOAD}
+        kept = {mime: payload for mime, payload in data.items() if _size(payload) <= most}
         notes = [_note(mime, payload) for mime, payload in data.items() if mime not in kept]
         if notes:
             kept["text/plain"] = "\n".join([*notes, *filter(None, [_joined(kept.get("text/plain"))])])
             return {**output, "data": kept}
-    elif _size(output.get("text")) > MAX_PAYLOAD:
-        text = _joined(output["text"])
-        return {**output, "text": f"{_note('text', text)}\n{text[-TAIL:]}"}
+        return output
+    for name in ("text", "traceback"):
+        if _size(output.get(name)) > most:
+            between = "" if name == "text" else "\n"
+            said = f"{_note(name, output[name])}\n{_joined(output[name], between)[-min(TAIL, most) :]}"
+            return {**output, name: said if name == "text" else [said]}
     return output
 
 
 def _size(payload: object) -> int:
     if isinstance(payload, str):
         return len(payload)
-    return sum(len(line) for line in payload if isinstance(line, str)) if isinstance(payload, list) else 0
+    if isinstance(payload, list) and all(isinstance(line, str) for line in payload):
+        return sum(map(len, payload))
+    return 0 if payload is None else len(json.dumps(payload))
 
 
-def _joined(payload: object) -> str:
+def _joined(payload: object, between: str = "") -> str:
     if isinstance(payload, list):
-        return "".join(line for line in payload if isinstance(line, str))
+        return between.join(line for line in payload if isinstance(line, str))
     return payload if isinstance(payload, str) else ""
 
 

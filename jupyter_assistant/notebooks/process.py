@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from .cells import Cell, cell
+from .entire import TooMuch
 from .nbformats import Header, NotANotebook, NotJson
 from .rewriting import NotWritten
 from .splice import Changed
@@ -79,6 +80,25 @@ async def outputs_in_process(
     finally:
         os.close(descriptor)
     return found
+
+
+async def entire_in_process(
+    descriptor: int, cell_ids: list[str] | None, in_thread: Threaded
+) -> tuple[dict[str, Any], list[str]]:
+    """``entire.entire`` of the notebook open at ``descriptor``, which is closed in any case; raises as above.
+
+    Raises ``TooMuch`` too.
+    """
+    answer: Any = None
+    try:
+        async with _asked(("entire", descriptor), cell_ids) as process:
+            async for line in _answers(process):
+                answer = json.loads(line) if len(line) < LONG_LINE else await in_thread(json.loads, line)
+    finally:
+        os.close(descriptor)
+    if answer is None:
+        raise TooMuch
+    return answer[0], answer[1]
 
 
 async def write_in_process(source: int, target: int, plan: dict[str, Any], in_thread: Threaded) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from ..errors import NotebookError
-from .contents import _asked
+from .contents import asked
 from .listing import Changes, Entry, Listing, Sighting, Stamp, folder_path, matcher, page_of
 from .paths import refuse_hidden, relative
 
@@ -81,7 +81,7 @@ class Shelf:
     async def _inside(self, folder: str, *, required: bool) -> AsyncIterator[dict[str, Any]]:
         """The folder's visible children; one that cannot be listed has none, unless it is ``required``."""
         try:
-            model = await _asked(self._manager.get, folder, content=True, type="directory")
+            model = await asked(self._manager.get, folder, content=True, type="directory")
         except NotebookError:
             if required:
                 raise

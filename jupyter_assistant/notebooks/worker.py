@@ -24,7 +24,7 @@ BATCH = 32
 def main() -> None:
     """Answer lines, then a line ``true``; or one line with the reason: ``{"why": …, "torn": true}``."""
     gc.disable()
-    commands: dict[str, Callable[..., None]] = {"read": _read, "outputs": _outputs, "write": _write}
+    commands: dict[str, Callable[..., None]] = {"read": _read, "outputs": _outputs, "entire": _entire, "write": _write}
     try:
         commands[sys.argv[2]](*map(int, sys.argv[3:]))
     except NotANotebook as error:
@@ -55,6 +55,15 @@ def _outputs(source: int) -> None:
 
     for name, outputs in outputs_of(contents(source), json.load(sys.stdin)):
         _tell(name, *([output] for output in outputs))
+
+
+def _entire(source: int) -> None:
+    """What ``entire.entire`` gives, or ``null`` where that is too much; asked by a list of ids or ``null``."""
+    from .entire import LARGEST, entire
+    from .rewriting import contents
+
+    line = json.dumps(entire(contents(source), json.load(sys.stdin)), separators=(",", ":"))
+    sys.stdout.write(f"{line if len(line) <= LARGEST else 'null'}\n")
 
 
 def _write(source: int, target: int) -> None:

@@ -8,12 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..messages import Json, NotebookFocus, Question, UnsavedCell
+from ..messages import Json, NotebookFocus, Question, UnsavedCell, Variable
 from .fields import NAME_CHARS, PATH_CHARS, Fields
 
 QUESTION_CHARS = 32_000
 SELECTION_CHARS = 200_000
 SOURCE_CHARS = 2_000_000
+DIGEST_CHARS = 20_000
+ATTACHMENTS = 50
+KINDS = ("cell", "file", "variable", "output", "image", "notebook")
 
 
 def question(body: Json) -> Question:
@@ -25,9 +28,8 @@ def question(body: Json) -> Question:
         notebook=_focus(fields.object("notebook")),
         model=fields.printable("model", NAME_CHARS),
         request_id=fields.printable("request_id", NAME_CHARS),
+        variables=_attachments(fields),
     )
-    if fields.items("attachments"):
-        fields.refuse("attachments", "are not available yet; leave the field out")
     if fields.choice("mode", ("ask", "agent")) == "agent":
         fields.refuse("mode", "agent is not available yet; use ask")
     if fields.text("profile", NAME_CHARS) is not None:
@@ -48,6 +50,28 @@ def _focus(fields: Fields | None) -> NotebookFocus | None:
     )
     fields.end()
     return focus
+
+
+def _attachments(fields: Fields) -> tuple[Variable, ...]:
+    """What goes along; of the kinds only ``variable`` is built."""
+    values = fields.items("attachments") or []
+    if len(values) > ATTACHMENTS:
+        fields.refuse("attachments", f"must be at most {ATTACHMENTS}")
+    return tuple(_attachment(Fields(value, f"attachments[{at}]")) for at, value in enumerate(values))
+
+
+def _attachment(fields: Fields) -> Variable:
+    kind = fields.choice("kind", KINDS) or fields.refuse("kind", "is required")
+    if kind != "variable":
+        fields.refuse("kind", f"{kind} is not available yet; leave it out")
+    one = Variable(
+        name=fields.required("name", NAME_CHARS),
+        type=fields.text("type", NAME_CHARS) or "",
+        shape=fields.text("shape", NAME_CHARS) or "",
+        digest=fields.text("digest", DIGEST_CHARS) or "",
+    )
+    fields.end()
+    return one
 
 
 def _each(fields: Fields, field: str, read: Callable[[Any, str], UnsavedCell]) -> list[UnsavedCell] | None:

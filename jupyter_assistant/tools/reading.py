@@ -53,7 +53,8 @@ class Reading:
     ) -> str:
         """Find notebooks on this server by folder and name.
 
-        A line per notebook: its path as the other tools take it, when it was modified, its size, and its kernel.
+        A line per notebook: its path as the other tools take it, when it was modified, its size, its kernel, and
+        whether the user has it open.
         To find notebooks by what is in them, use search_notebooks.
         """
         listing = await self._notebooks.list(path, pattern, limit, offset)
@@ -128,7 +129,8 @@ def cell_of(snapshot: Snapshot, cell_id: str) -> Cell:
 def _entry_line(entry: Entry, states: Mapping[str | None, str]) -> str:
     modified = datetime.fromtimestamp(entry.modified, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     kernel = f"kernel {states[entry.path]}" if entry.path in states else "no kernel"
-    return f"{named(encodable(entry.path))} · modified {modified} · {entry.size:,} bytes · {kernel}"
+    opened = " · open" if entry.is_open else ""
+    return f"{named(encodable(entry.path))} · modified {modified} · {entry.size:,} bytes · {kernel}{opened}"
 
 
 def _paged(blocks: Sequence[str], noun: str, total: int, offset: int) -> str:
@@ -151,7 +153,8 @@ def _about(snapshot: Snapshot) -> str:
     facts = [snapshot.language[:40], f"kernel {snapshot.kernel[:80]}" if snapshot.kernel else "no kernel chosen"]
     if (major, minor) < (4, 5):
         facts.append(f"old format nbformat {major}.{minor}: can be read, not edited; ids like #0 hold until it changes")
-    return f"{named(encodable(snapshot.path))} · {' · '.join(facts)}"
+    note = f"\nNote: {snapshot.note}" if snapshot.note else ""
+    return f"{named(encodable(snapshot.path))} · {' · '.join(facts)}{note}"
 
 
 def _block(cell: Cell, snapshot: Snapshot) -> str:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import groupby
 from typing import Annotated
@@ -22,6 +23,7 @@ from . import ToolOutput
 from .arguments import Range
 from .fields import MAX_WAIT, NotebookPath, Timeout, Wait
 from .images import Images
+from .progress import Progress, is_heard, tell
 from .reading import cell_of
 from .rendering import Section, heading, named, rendered
 from .text import counted
@@ -76,6 +78,7 @@ class Running:
         code = [cell for cell in chosen if cell.cell_type == "code"]
         if not code:
             return "There is nothing to run: no code cell was chosen."
+        await tell(Progress(0, len(code), f"{counted(len(code), 'cell')} to run"))
         execution = await self._kernels.run(
             document, [cell.id for cell in code], timeout_s=timeout_s, snapshot=snapshot
         )
@@ -108,7 +111,8 @@ class Running:
         """Look at a run that was still going: its state and all outputs so far."""
         execution = self._kernels.execution(execution_id)
         if wait_s:
-            await execution.wait(wait_s)
+            async with _telling(execution):
+                await execution.wait(wait_s)
         return await self._told(execution)
 
     # ------------------------------------------------------------ what came of it
@@ -128,10 +132,34 @@ class Running:
 async def _waited(execution: Execution, seconds: float) -> None:
     """Wait for the end; whoever is cancelled while waiting cancels what was started."""
     try:
-        await execution.wait(seconds)
+        async with _telling(execution):
+            await execution.wait(seconds)
     except asyncio.CancelledError:
         await asyncio.shield(execution.cancel())
         raise
+
+
+@asynccontextmanager
+async def _telling(execution: Execution) -> AsyncIterator[None]:
+    """While it is waited for, who listens is told of each cell it comes to."""
+    telling = asyncio.create_task(_each_cell(execution)) if is_heard() else None
+    try:
+        yield
+    finally:
+        if telling is not None:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+
+async def _each_cell(execution: Execution) -> None:
+    told = -1
+    while not execution.is_over:
+        through, total, cell_id = execution.place
+        if cell_id is not None and through != told:
+            told = through
+            await tell(Progress(through, total, f"cell {through + 1} of {total}, id {json.dumps(cell_id[:200])}"))
+        else:
+            await execution.moved()
 
 
 def _opening(execution: Execution) -> str:

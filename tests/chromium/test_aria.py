@@ -246,7 +246,7 @@ def test_a_conversation_redrawn_under_a_sheet_gives_the_focus_back_to_the_opener
     page, root, lab = sidebar.page, sidebar.root, sidebar.lab
     change(lab, model="status-401")
     sidebar.ask("Anybody there?")
-    opener = sidebar.finished().get_by_role("button", name="Replace the key")
+    opener = sidebar.finished().get_by_role("button", name="Give a key")
     opener.focus()
     page.keyboard.press("Enter")
     sheet = root.get_by_role("dialog", name="Connect a model")

@@ -249,7 +249,7 @@ def test_a_refused_key_is_a_card_with_one_action_and_the_question_is_kept(sideba
     answer = sidebar.finished()
     card = answer.locator(".jp-Assistant-error")
     expect(card).to_contain_text("key")
-    expect(card.get_by_role("button")).to_have_text(["Replace the key"])
+    expect(card.get_by_role("button")).to_have_text(["Give a key"])
     expect(sidebar.root.locator(".jp-Assistant-question")).to_have_text("Anybody there?")
 
 

@@ -115,7 +115,7 @@ def test_another_model_is_found_chosen_and_remembered(sidebar: Sidebar, gateway:
     expect(sheet.get_by_role("button", name="Paste a key")).to_be_visible()
     page.keyboard.press("Escape")
     expect(sheet).to_have_count(0)
-    expect(root.locator(":focus")).to_have_count(1)
+    expect(action).to_be_focused()
     assert gateway.posts[-1].model == "status-401"
 
 

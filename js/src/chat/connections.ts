@@ -1,5 +1,5 @@
 /**
- * What a user can want of models: to see them, choose one, test an endpoint, keep it.
+ * What a user can want of models: to see them, choose one, test an endpoint, keep it; and how other programs connect.
  *
  * The law: nothing is asked of any network but by a user's act, and a key only passes through: it is in no state and
  * in no error.
@@ -8,7 +8,7 @@
 import type { Dialog } from './conversation';
 import { expected, failureOf } from './faults';
 import type { Host } from './host';
-import type { Changes, Failure, Trial, Tried } from './protocol';
+import type { Changes, Failure, McpClients, Trial, Tried } from './protocol';
 import type { Store } from './store';
 import type { Transport } from './transport';
 
@@ -71,6 +71,15 @@ export class Connections {
       this.#store.dispatch({ do: 'settings', settings: await this.#transport.configure(changes, this.#signal) });
       this.#store.dispatch({ do: 'catalogue', catalogue: await this.#transport.models(this.#signal) });
     });
+  }
+
+  /** How MCP clients find this server; or what went wrong. */
+  async clients(): Promise<McpClients | Failure> {
+    let found: McpClients = { tools: 'execute', clients: [] };
+    const failure = await this.#done(async () => {
+      found = await this.#transport.mcpClients(this.#signal);
+    });
+    return failure ?? found;
   }
 
   show(dialog: Dialog): void {

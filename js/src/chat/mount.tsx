@@ -20,7 +20,7 @@ import { PanelContext } from './view/context';
 import { stepMessage } from './view/keys';
 
 export interface Mounted {
-  /** Puts the cursor where the question is written. */
+  /** Puts the cursor where the question is written, or the focus into the sheet that covers it. */
   focus(): void;
   /** Asks about the active cell in the shown conversation, once it is loaded; while an answer is made there, it goes into the composer. */
   ask(question: string): Promise<void>;
@@ -110,6 +110,14 @@ export function mount(el: HTMLElement, { transport, host }: { transport: Transpo
   const connections = new Connections({ store, transport, host }, lifetime.signal);
   const composer = (): HTMLTextAreaElement | null => el.querySelector('textarea');
   const focus = (): void => composer()?.focus();
+  const enter = (): void => {
+    const sheet = el.querySelector('[aria-modal=true]'); // it covers the composer, and keeps the focus it has
+    if (!sheet) {
+      focus();
+    } else if (!sheet.contains(document.activeElement)) {
+      sheet.querySelector('button')?.focus();
+    }
+  };
   render(
     <PanelContext.Provider value={{ store, intents, connections, host, focus, signal: lifetime.signal }}>
       <View />
@@ -125,7 +133,7 @@ export function mount(el: HTMLElement, { transport, host }: { transport: Transpo
     }
   }, lifetime.signal);
   return {
-    focus,
+    focus: enter,
     ask: async question => {
       await loaded(store, lifetime.signal);
       intents.takeCell();

@@ -15,12 +15,19 @@ export interface Circumstances {
   readonly locked: readonly string[];
   /** Whether something was said before its question. */
   readonly later: boolean;
+  /** Whether a key is set, as far as is known here. */
+  readonly keyed: boolean;
 }
 
-const NOTHING_KNOWN: Circumstances = { connected: false, locked: [], later: false };
+const NOTHING_KNOWN: Circumstances = { connected: false, locked: [], later: false, keyed: false };
 
-export function circumstances({ catalogue, locked }: Chat, { entries }: Conversation): Circumstances {
-  return { connected: catalogue !== null && connection(catalogue) !== 'none', locked, later: entries.length > 2 };
+export function circumstances({ catalogue, locked, settings }: Chat, { entries }: Conversation): Circumstances {
+  return {
+    connected: catalogue !== null && connection(catalogue) !== 'none',
+    locked,
+    later: entries.length > 2,
+    keyed: settings?.some(({ name, set }) => name === 'api_key' && set) ?? false
+  };
 }
 
 /** What an answer that did not end well offers; null when it did. */

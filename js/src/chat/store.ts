@@ -3,7 +3,8 @@
  *
  * The law: listeners hear of a change at most once a frame, however many tokens came. The first change after a rest is
  * painted in the very next frame; in a flood a rest follows each painting, the longer the more that has cost, so that
- * painting never takes more than a small share of the page's time, on a slow machine either.
+ * painting never takes more than a small share of the page's time, on a slow machine either. What a user does to the
+ * panel itself waits for nothing: it is heard of before the next key, which shall find what it was meant for.
  */
 
 import type { Action, Chat } from './conversation';
@@ -13,6 +14,9 @@ import { reduce } from './conversation';
 const REST_MS = 50;
 const LONGEST_REST_MS = 120;
 const REST_PER_COST = 4;
+
+/** What changes where the next key goes. */
+const AT_ONCE: readonly Action['do'][] = ['show', 'dialog', 'draft', 'left'];
 
 export class Store {
   #chat: Chat;
@@ -33,7 +37,12 @@ export class Store {
   dispatch(action: Action): void {
     const before = this.#chat;
     this.#chat = reduce(before, action);
-    if (this.#chat !== before && !this.#pending) {
+    if (this.#chat === before) {
+      return;
+    }
+    if (AT_ONCE.includes(action.do)) {
+      this.#tell();
+    } else if (!this.#pending) {
       this.#pending = true;
       this.#askForFrame();
     }
@@ -64,11 +73,15 @@ export class Store {
   readonly #paint = (): void => {
     this.#pending = false;
     this.#painted = performance.now();
+    this.#tell();
+    setTimeout(this.#measure);
+  };
+
+  #tell(): void {
     this.#listeners.forEach(listener => {
       listener();
     });
-    setTimeout(this.#measure);
-  };
+  }
 
   /** Runs once the browser has laid out and painted what the listeners changed. */
   readonly #measure = (): void => {

@@ -11,6 +11,7 @@ import type {
   Failure,
   Format,
   Listing,
+  McpClients,
   Numbered,
   Preview,
   Question,
@@ -51,6 +52,8 @@ export interface Transport {
   settings(signal: AbortSignal): Promise<readonly Setting[]>;
   /** Changes settings, all of them or none; gives them as they are then. */
   configure(changes: Changes, signal: AbortSignal): Promise<readonly Setting[]>;
+  /** How MCP clients find this server, and what they may do. */
+  mcpClients(signal: AbortSignal): Promise<McpClients>;
 }
 
 /** The server understood and said no. */

@@ -86,7 +86,7 @@ export class ActiveCell implements CellPlace {
 }
 
 /** A step of its own: the shared models join changes that follow each other within half a second. */
-function asOneStep(shared: object | undefined, change: () => void): void {
+export function asOneStep(shared: object | undefined, change: () => void): void {
   const { undoManager } = (shared ?? {}) as { readonly undoManager?: { stopCapturing(): void } | null };
   undoManager?.stopCapturing();
   change();

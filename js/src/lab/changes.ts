@@ -1,5 +1,5 @@
 /**
- * Which cells of an open notebook differ from its file, told from what changed since the last load or save.
+ * What of an open notebook differs from its file, told from what changed since the last load or save.
  *
  * The law: a change made while a save is under way belongs to the next save, and a failed save forgets nothing.
  * A notebook that we saw being loaded is what its file is; one that was open and dirty already when we met it counts
@@ -9,6 +9,8 @@
 import type { ICellModel, ICodeCellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Signal } from '@lumino/signaling';
+
+export type Context = NotebookPanel['context'];
 
 interface Difference {
   readonly sources: Set<string>;
@@ -28,28 +30,40 @@ export function isCode(cell: ICellModel): cell is ICodeCellModel {
   return cell.type === 'code';
 }
 
+/** What a kernel writes into a notebook's metadata when it starts; nobody misses it. */
+const KERNELS = ['kernelspec', 'language_info'];
+
 export class Changes {
-  readonly #panel: NotebookPanel;
+  readonly #context: Context;
   readonly #watched = new WeakSet<ICellModel>();
   #since = none();
   /** What differed when the save that is under way began. */
   #saving: Difference | null = null;
   /** The cells of the file, by the ids they have here: where the file has no ids, their places stand for them. */
   #handles = new Map<string, string>();
+  /** The notebook's metadata in the file, but for what a kernel writes. */
+  #metadata = '';
 
-  /** Begins once the notebook is loaded; ends with the panel. */
-  constructor(panel: NotebookPanel) {
-    this.#panel = panel;
-    panel.disposed.connect(() => {
+  /** Begins once the notebook is loaded; ends with it. */
+  constructor(context: Context) {
+    this.#context = context;
+    context.disposed.connect(() => {
       Signal.clearData(this);
     });
     // A notebook is dirty right after loading, without any cell changed: the kernel writes into its metadata.
-    const sawLoading = !panel.context.isReady;
-    void panel.context.ready.then(() => {
-      if (!panel.isDisposed) {
+    const sawLoading = !context.isReady;
+    void context.ready.then(() => {
+      if (!context.isDisposed) {
         this.#begin(sawLoading);
       }
     });
+  }
+
+  /** Whether the file lacks anything that the user would miss. */
+  get any(): boolean {
+    const { sources, outputs, order } = this.#since;
+    const here = sources.size > 0 || outputs.size > 0 || order || this.#described() !== this.#metadata;
+    return this.#context.model.dirty && (here || this.#saving !== null);
   }
 
   /** Whether the file has the cells in another order, or other cells. */
@@ -76,22 +90,26 @@ export class Changes {
   }
 
   #cells(): readonly ICellModel[] {
-    return Array.from(this.#panel.content.model?.cells ?? []);
+    return Array.from(this.#context.model.cells);
+  }
+
+  #described(): string {
+    const entries = Object.entries(this.#context.model.sharedModel.metadata);
+    return JSON.stringify(entries.filter(([key]) => !KERNELS.includes(key)));
   }
 
   #begin(sawLoading: boolean): void {
-    const { context } = this.#panel;
-    const { model } = context;
-    this.#learnHandles();
+    const { model, saveState } = this.#context;
+    this.#learn();
     if (model.dirty && !sawLoading) {
       this.#all();
     }
     this.#cells().forEach(cell => {
       this.#watch(cell);
     });
-    this.#panel.content.model?.cells.changed.connect(this.#onCells, this);
+    model.cells.changed.connect(this.#onCells, this);
     model.stateChanged.connect(this.#onState, this);
-    context.saveState.connect(this.#onSave, this);
+    saveState.connect(this.#onSave, this);
   }
 
   #all(): void {
@@ -130,7 +148,7 @@ export class Changes {
   #onState(_: unknown, change: { readonly name: string; readonly newValue: unknown }): void {
     if (change.name === 'dirty' && change.newValue === false && !this.#saving) {
       this.#since = none();
-      this.#learnHandles();
+      this.#learn();
     }
   }
 
@@ -142,15 +160,17 @@ export class Changes {
       if (state === 'failed') {
         merge(this.#since, this.#saving);
       } else {
-        this.#learnHandles();
+        this.#learn();
       }
       this.#saving = null;
     }
   }
 
-  #learnHandles(): void {
-    const { model } = this.#panel.content;
-    const withoutIds = model?.nbformat === 4 && model.nbformatMinor < 5;
+  /** What the file holds now. */
+  #learn(): void {
+    const { model } = this.#context;
+    this.#metadata = this.#described();
+    const withoutIds = model.nbformat === 4 && model.nbformatMinor < 5;
     this.#handles = new Map(withoutIds ? this.#cells().map((cell, index) => [cell.id, `#${index}`]) : []);
   }
 }

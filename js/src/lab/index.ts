@@ -9,10 +9,12 @@ import { ILatexTypesetter, IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import type { Mounted } from '../chat/mount';
+import { offer } from '../chat/offer';
 import { Asking } from './asking';
 import { ActiveCell } from './cells';
 import { addCommands } from './commands';
 import { addErrorButtons } from './errors';
+import { keepHome } from './home';
 import { labHost } from './host';
 import { Notebooks } from './notebook';
 import { addNotebookCommands } from './notebook-commands';
@@ -67,6 +69,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
         app.shell.activateById(id);
       }
     });
+    offer(host);
     const load = async (): Promise<(el: HTMLElement) => Mounted> => {
       const { mountPanel } = await import('./panel');
       return el => mountPanel(el, serverSettings, host);
@@ -75,6 +78,7 @@ const plugin: JupyterFrontEndPlugin<void> = {
     const sidebar = new Sidebar(load, trans.__('Assistant'), failure);
     restorer?.add(sidebar, NAME);
     arrange(app, sidebar, preferences);
+    keepHome({ tracker, notebooks, contents: app.serviceManager.contents, settings: serverSettings, preferences });
     const asking = new Asking({ app, tracker, sidebar, trans });
     addCommands({ app, sidebar, trans, palette, shell, preferences });
     addNotebookCommands({ app, sidebar, notebooks, asking, host, cells, palette, preferences });

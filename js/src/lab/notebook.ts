@@ -11,6 +11,7 @@ import type { INotebookTracker, NotebookPanel } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
 import type { Subject } from '../chat/host';
 import type { NotebookFocus, UnsavedCell } from '../chat/protocol';
+import type { Context } from './changes';
 import { Changes, isCode } from './changes';
 import { sendable } from './cut';
 
@@ -20,14 +21,26 @@ const MOST_SELECTED = 20_000;
 
 export class Notebooks {
   readonly #tracker: INotebookTracker;
-  readonly #changes = new WeakMap<NotebookPanel, Changes>();
+  readonly #changes = new WeakMap<Context, Changes>();
+  /** Whether the server reads a notebook through this window. */
+  #served: (context: Context) => boolean = () => false;
 
   constructor(tracker: INotebookTracker) {
     this.#tracker = tracker;
-    tracker.forEach(panel => this.#changes.set(panel, new Changes(panel)));
-    tracker.widgetAdded.connect((_, panel) => {
-      this.#changes.set(panel, new Changes(panel));
-    });
+    tracker.forEach(panel => this.changes(panel.context));
+    tracker.widgetAdded.connect((_, panel) => this.changes(panel.context));
+  }
+
+  /** What a notebook of this window has that its file has not. */
+  changes(context: Context): Changes {
+    const changes = this.#changes.get(context) ?? new Changes(context);
+    this.#changes.set(context, changes);
+    return changes;
+  }
+
+  /** What the server reads through this window need not be sent to it, and goes by the ids it has here. */
+  serve(served: (context: Context) => boolean): void {
+    this.#served = served;
   }
 
   subject(): Subject | null {
@@ -67,19 +80,15 @@ export class Notebooks {
 
   focus(): NotebookFocus | null {
     const panel = this.#tracker.currentWidget;
-    const changes = panel && this.#changes.get(panel);
-    if (!panel || !changes) {
+    if (!panel) {
       return null;
     }
     const active = panel.content.activeCell?.model.id;
     const selected = selection(panel).slice(0, MOST_SELECTED);
-    const unsaved = unsavedCells(panel, changes, active);
     return {
       path: panel.context.localPath,
-      ...(active ? { cell_id: changes.handle(active) } : {}),
       ...(selected.trim() ? { selection: selected } : {}),
-      ...(unsaved.length ? { unsaved } : {}),
-      ...(changes.reordered ? { order: cells(panel).map(cell => changes.handle(cell.id)) } : {})
+      ...(this.#served(panel.context) ? here(active) : unsaved(panel, this.changes(panel.context), active))
     };
   }
 
@@ -109,7 +118,7 @@ export class Notebooks {
     }
     await panel.revealed;
     const { content } = panel;
-    const id = this.#changes.get(panel)?.local(handle) ?? handle;
+    const id = this.changes(panel.context).local(handle);
     const index = content.widgets.findIndex(cell => cell.model.id === id);
     const cell = content.widgets[index];
     if (cell) {
@@ -173,6 +182,20 @@ function cells(panel: NotebookPanel): readonly ICellModel[] {
 
 function failed(cell: ICellModel): boolean {
   return isCode(cell) && cell.outputs.length > 0 && cell.outputs.get(cell.outputs.length - 1).type === 'error';
+}
+
+function here(active: string | undefined): { readonly cell_id?: string } {
+  return active ? { cell_id: active } : {};
+}
+
+/** The cell by the id it has in the file, and what the file does not have. */
+function unsaved(panel: NotebookPanel, changes: Changes, active: string | undefined): Omit<NotebookFocus, 'path'> {
+  const sent = unsavedCells(panel, changes, active);
+  return {
+    ...(active ? { cell_id: changes.handle(active) } : {}),
+    ...(sent.length ? { unsaved: sent } : {}),
+    ...(changes.reordered ? { order: cells(panel).map(cell => changes.handle(cell.id)) } : {})
+  };
 }
 
 /** The text selected in the active cell's editor. */

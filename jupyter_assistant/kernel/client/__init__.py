@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from ...errors import InvalidInput, ServerNotFound
 
 TOKEN_VARIABLE = "JUPYTER_TOKEN"
+KERNEL_HEADER = "X-Jupyter-Assistant-Kernel"
 ANY_ADDRESS = ("", "*", "0.0.0.0", "::")
 PAGES = ("lab", "tree", "notebooks", "doc", "retro")
 """What the address of a page has after the server's base URL."""
@@ -37,6 +38,8 @@ class Server:
     sock: str = ""
     pid: int = 0
     started: float = 0.0
+    secret: str = field(default="", repr=False)
+    """What lets this server's own kernels in where there is no token."""
 
     @property
     def is_here(self) -> bool:
@@ -45,9 +48,13 @@ class Server:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What lets a request in: the token, or, for a server without one, what its XSRF check wants."""
+        """What lets a request in: the token, a kernel's own secret, or, for a server without any, what its XSRF check
+        wants.
+        """
         if self.token:
             return {"Authorization": f"token {self.token}"}
+        if self.secret:
+            return {KERNEL_HEADER: self.secret}
         return {"X-XSRFToken": XSRF, "Cookie": f"_xsrf={XSRF}"}
 
 

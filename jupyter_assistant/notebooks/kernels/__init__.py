@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from logging import Logger
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from tornado.web import HTTPError
 
 from ...errors import CellNotFound, ExecutionNotFound, KernelDead
 from .client import Client
 from .collect import LeftOut
+from .elsewhere import Follower, RunsItself
 from .executions import ENDS, Driver, Execution, Line, State
 from .running import CellRun
 from .sessions import KernelState, Sessions
@@ -53,6 +55,7 @@ class Kernels:
         self._connecting: dict[str, asyncio.Lock] = {}
         self._executions: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._lines_elsewhere: WeakValueDictionary[str, Line] = WeakValueDictionary()
 
     # ------------------------------------------------------------ running
 
@@ -77,6 +80,8 @@ class Kernels:
         if not cells:
             execution.finish("done")
             return self._kept(execution)
+        if isinstance(document, RunsItself) and await document.ready():
+            return self._followed(execution, document, timeout_s)
         kernel = await self._managers.adopted_or_started(document.path, snapshot.kernel)
         writer = Writer(document, {cell.id: cell.hash for cell in cells}, log=self._log)
         return await self._started(execution, kernel, writer, timeout_s)
@@ -117,6 +122,31 @@ class Kernels:
         )
         self._look_after(driver.drive())
         return self._kept(execution)
+
+    def _followed(self, execution: Execution, document: RunsItself, timeout_s: float | None) -> Execution:
+        """A run that the notebook's front-end makes."""
+        line = self._lines_elsewhere.get(execution.path) or Line()
+        self._lines_elsewhere[execution.path] = line
+        if line.holder is not None:
+            execution.note = "Another run of the assistant is in the kernel; this one waits for its turn."
+        follower = Follower(
+            execution,
+            document,
+            line,
+            death=lambda: self._death(execution.path),
+            interrupt=lambda: self._interrupt_of(execution.path),
+            timeout_s=timeout_s,
+            log=self._log,
+        )
+        self._look_after(follower.follow())
+        return self._kept(execution)
+
+    async def _death(self, path: str) -> str:
+        """Comes when the kernel of the notebook ends; raises ``KernelNotFound``."""
+        return await asyncio.shield((await self._of(path)).client.ended)
+
+    async def _interrupt_of(self, path: str) -> None:
+        await self._interrupt(await self._managers.adopted(path))
 
     def _kept(self, execution: Execution) -> Execution:
         self._executions[execution.id] = execution

@@ -11,7 +11,7 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from logging import Logger
 from typing import Any, Literal
 
@@ -80,7 +80,8 @@ class Execution:
         self.note = ""
         self.started = time.time()
         self.ended: float | None = None
-        self._cells = [RunningCell(cell_id, source) for cell_id, source in cells]
+        self._moving = asyncio.Event()
+        self._cells = [RunningCell(cell_id, source, self._move) for cell_id, source in cells]
         self._stop: State | None = None
         self._stopping = asyncio.Event()
         self._over = asyncio.Event()
@@ -89,6 +90,17 @@ class Execution:
     def cells(self) -> tuple[CellRun, ...]:
         """Its cells as they are now, in order."""
         return tuple(cell.view() for cell in self._cells)
+
+    @property
+    def place(self) -> tuple[int, int, str | None]:
+        """How many of its cells are through, of how many, and the id of the one that runs; None if none does."""
+        through = sum(cell.state not in ("waiting", "running") for cell in self._cells)
+        current = next((cell.cell_id for cell in self._cells if cell.state == "running"), None)
+        return through, len(self._cells), current
+
+    async def moved(self) -> None:
+        """Wait until one of its cells begins or ends."""
+        await self._moving.wait()
 
     @property
     def is_over(self) -> bool:
@@ -130,6 +142,17 @@ class Execution:
         assert self._stop is not None
         return self._stop
 
+    def _move(self) -> None:
+        moving, self._moving = self._moving, asyncio.Event()
+        moving.set()
+
+    def died(self, why: str) -> None:
+        """Its kernel has ended."""
+        self.note = f"{why} Variables are gone; run again what the next cells need."
+        for cell in self._cells:
+            if cell.state in ("running", "dead"):
+                cell.state, cell.note = "dead", why
+
     def finish(self, state: State) -> None:
         for cell in self._cells:
             if cell.state == "waiting":
@@ -164,22 +187,10 @@ class Driver:
 
     async def drive(self) -> None:
         """From the queue to the end; what goes wrong ends as the execution's state."""
-        execution = self._execution
-        state: State = "dead"
-        try:
-            state = await self._first_of(self._line.enter(execution)) or await self._in_turn()
-        except KernelDead as error:
-            self._died(error.text)
-        except AssistantError as error:
-            execution.note, state = error.text, "error"
-        except asyncio.CancelledError:
-            execution.note, state = "The server is stopping.", "cancelled"
-            raise
-        except Exception:
-            self._log.exception("A run of cells failed")
-            execution.note, state = "The run failed inside the assistant; the server's log has the details.", "error"
-        finally:
-            execution.finish(state)
+        await to_its_end(self._execution, self._entered(), log=self._log)
+
+    async def _entered(self) -> State:
+        return await self._first_of(self._line.enter(self._execution)) or await self._in_turn()
 
     async def _in_turn(self) -> State:
         try:
@@ -218,19 +229,7 @@ class Driver:
             self._execution.note = "The kernel is at a cell of the user; this run waits until that is done."
 
     async def _first_of(self, work: Awaitable[None]) -> State | None:
-        """Wait for ``work`` unless the execution is asked to stop before it is done: then the state to end in."""
-        task, stop = asyncio.ensure_future(work), asyncio.ensure_future(self._execution.stop_asked())
-        try:
-            await first_of(task, stop)
-            if task.done():
-                task.result()
-                return None
-            return stop.result()
-        finally:
-            stop.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
+        return await first_or_stopped(self._execution, work)
 
     # ------------------------------------------------------------ one request
 
@@ -351,11 +350,40 @@ class Driver:
             self._client.forget(request)
             self._line.leave()
 
-    def _died(self, why: str) -> None:
-        self._execution.note = f"{why} Variables are gone; run again what the next cells need."
-        for cell in self._execution.running_cells:
-            if cell.state in ("running", "dead"):
-                cell.state, cell.note = "dead", why
+
+async def to_its_end(execution: Execution, work: Coroutine[Any, Any, State], *, log: Logger) -> None:
+    """``work`` on an execution; however it ends, the execution ends, and says how."""
+    state: State = "dead"
+    try:
+        state = await work
+    except KernelDead as error:
+        execution.died(error.text)
+    except AssistantError as error:
+        execution.note, state = f"{error.text} {error.hint}", "error"
+    except asyncio.CancelledError:
+        execution.note, state = "The server is stopping.", "cancelled"
+        raise
+    except Exception:
+        log.exception("A run of cells failed")
+        execution.note, state = "The run failed inside the assistant; the server's log has the details.", "error"
+    finally:
+        execution.finish(state)
+
+
+async def first_or_stopped(execution: Execution, work: Awaitable[None]) -> State | None:
+    """Wait for ``work`` unless the execution is asked to stop before it is done: then the state to end in."""
+    task, stop = asyncio.ensure_future(work), asyncio.ensure_future(execution.stop_asked())
+    try:
+        await first_of(task, stop)
+        if task.done():
+            task.result()
+            return None
+        return stop.result()
+    finally:
+        stop.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait({task})
 
 
 async def _over(request: Request) -> None:

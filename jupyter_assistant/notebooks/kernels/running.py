@@ -5,6 +5,7 @@ The law: what leaves here is frozen; only the run that owns the cell changes it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -28,16 +29,36 @@ class CellRun:
     note: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What a front-end that runs a cell told of it last, where nothing is collected here."""
+
+    execution_count: int | None = None
+    outputs: tuple[Json, ...] = ()
+    left_out: LeftOut = field(default_factory=LeftOut)
+
+
 class RunningCell:
     """One cell of a run while it is driven."""
 
-    def __init__(self, cell_id: str | None, source: str) -> None:
+    def __init__(self, cell_id: str | None, source: str, moved: Callable[[], None] = lambda: None) -> None:
         self.cell_id = cell_id
         self.source = source
-        self.state: CellState = "waiting"
+        self._state: CellState = "waiting"
+        self._moved = moved
         self.collector = Collector()
+        self.told: Told | None = None
         self.note = ""
 
+    @property
+    def state(self) -> CellState:
+        return self._state
+
+    @state.setter
+    def state(self, state: CellState) -> None:
+        self._state = state
+        self._moved()
+
     def view(self) -> CellRun:
-        kept = self.collector
+        kept = self.told or self.collector
         return CellRun(self.cell_id, self.state, kept.execution_count, kept.outputs, kept.left_out, self.note)

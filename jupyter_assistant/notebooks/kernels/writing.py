@@ -118,7 +118,8 @@ class Writer:
 
 
 def _outputs(cell: RunningCell) -> SetOutputs:
-    return SetOutputs(str(cell.cell_id), cell.collector.outputs, cell.collector.execution_count)
+    said = cell.collector
+    return SetOutputs(str(cell.cell_id), said.outputs, said.execution_count, running=cell.state == "running")
 
 
 async def _to_its_end(work: Coroutine[Any, Any, object]) -> None:

@@ -11,71 +11,56 @@ import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from logging import Logger
 from pathlib import Path
 from typing import Final, TypeVar
 
 from ...errors import StoreUnavailable
-from ..cells import Cell
-from ..listing import Sighting, Stamp
-from .words import Query, parts, snippet, storable, titles
+from ..listing import Stamp
+from . import vectors
+from .rows import Counts, Page, Place, Row, Unembedded, embedded
+from .words import Query, snippet
 
 T = TypeVar("T")
 
-VERSION: Final = 1
+VERSION: Final = 2
 BUSY_SECONDS: Final = 5.0
 CANDIDATES: Final = 10_000
 """Cells that are scored for one query; a word that more cells hold says little beside one that fewer do."""
 LAST: Final = 2**63 - 1
-MAX_SOURCE: Final = 40_000
-MAX_OUTPUTS: Final = 2_000
-"""Characters of a cell that are indexed; of its outputs, both ends."""
-
 _SCHEMA: Final = (
     "CREATE TABLE notebooks (id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, stamp TEXT NOT NULL)",
     """CREATE TABLE cells (id INTEGER PRIMARY KEY, notebook INTEGER NOT NULL, cell_id TEXT NOT NULL,
-       place INTEGER NOT NULL, cell_type TEXT NOT NULL, title TEXT NOT NULL)""",
+       place INTEGER NOT NULL, cell_type TEXT NOT NULL, title TEXT NOT NULL, digest BLOB NOT NULL)""",
     "CREATE INDEX cells_of_notebook ON cells (notebook)",
+    "CREATE INDEX cells_of_digest ON cells (digest)",
+    "CREATE TABLE vectors (digest BLOB PRIMARY KEY, signs BLOB NOT NULL, vector BLOB NOT NULL)",
+    "CREATE TABLE embedder (name TEXT NOT NULL)",
     """CREATE VIRTUAL TABLE words USING fts5 (name, title, source, parts, outputs,
        tokenize = 'porter unicode61 remove_diacritics 2')""",
     "INSERT INTO words (words, rank) VALUES ('rank', 'bm25(0.3, 2.0, 2.0, 1.0, 0.5)')",
 )
-_FIND: Final = """SELECT words.rowid, -words.rank, n.path, c.cell_id, c.place, c.cell_type, c.title, words.source,
+_SCOPED: Final = "(n.path = ? OR substr(n.path, 1, ?) = ?)"
+_FIND: Final = f"""SELECT words.rowid, -words.rank, n.path, c.cell_id, c.place, c.cell_type, c.title, words.source,
     words.outputs FROM words CROSS JOIN cells AS c ON c.id = words.rowid CROSS JOIN notebooks AS n ON n.id = c.notebook
-    WHERE words MATCH ? AND words.rowid <= ? AND (n.path = ? OR substr(n.path, 1, ?) = ?) ORDER BY words.rank LIMIT ?"""
+    WHERE words MATCH ? AND words.rowid <= ? AND {_SCOPED} ORDER BY words.rank LIMIT ?"""
+_PLACES: Final = f"""SELECT c.digest, n.path, c.cell_id, c.place, c.cell_type, c.title, words.source, words.outputs
+    FROM cells AS c CROSS JOIN notebooks AS n ON n.id = c.notebook CROSS JOIN words ON words.rowid = c.id
+    WHERE c.digest = ? AND {_SCOPED} ORDER BY c.id LIMIT ?"""
+_WITHIN: Final = f"""SELECT DISTINCT c.digest FROM notebooks AS n CROSS JOIN cells AS c ON c.notebook = n.id
+    WHERE {_SCOPED}"""
+_MISSING: Final = """SELECT c.id, c.digest, c.title, words.source FROM cells AS c CROSS JOIN words ON words.rowid = c.id
+    WHERE c.id < ? AND c.digest != x'' AND NOT EXISTS (SELECT 1 FROM vectors AS v WHERE v.digest = c.digest)
+    ORDER BY c.id DESC LIMIT ?"""
+_ORPHANS: Final = "DELETE FROM vectors WHERE digest NOT IN (SELECT digest FROM cells)"
 _COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? LIMIT ?)"
 _NTH: Final = "SELECT rowid FROM words WHERE words MATCH ? LIMIT 1 OFFSET ?"
 
 # Python 3.10 has no ``sqlite_errorcode``: SQLite's own messages are matched.
 _ENVIRONMENT: Final = ("unable to open", "readonly", "full", "disk I/O", "not authorized")
 _BUSY: Final = ("locked", "interrupted")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A cell that answers a query, as it was when it was indexed.
-
-    ``score`` is between 0 and 2, higher is better, and at least 1 where the cell holds every word. ``title`` is the
-    nearest heading, or the notebook's name; ``index`` counts from 0; ``snippet`` is plain text on one line.
-    """
-
-    path: str
-    cell_id: str
-    index: int
-    cell_type: str
-    score: float
-    title: str
-    snippet: str
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """A notebook to be indexed; without cells where it could not be read."""
-
-    sighting: Sighting
-    cells: tuple[Cell, ...]
 
 
 class Index:
@@ -92,6 +77,7 @@ class Index:
         self._identity: tuple[int, int] | None = None
         self._known: dict[str, Stamp] = {}
         self._version = -1
+        self._signs: dict[bytes, int] | None = None
         self.openings = 0
         self.loads = 0
 
@@ -111,6 +97,34 @@ class Index:
         """The best places, best first, in the notebook or folder ``scope`` ("" everywhere)."""
         return self._call(lambda connection: _found(connection, query, scope, limit)) if query.expressions else []
 
+    def counts(self) -> Counts:
+        """How much it holds; raises ``StoreUnavailable``."""
+        return self._call(_counts)
+
+    # ------------------------------------------------------------ vectors
+
+    def unembedded(self, embedder: str, below: int, limit: int) -> Unembedded:
+        """At most ``limit`` cells that have no vector by this embedder, of rows under ``below`` (``LAST``: all).
+
+        Vectors of another embedder are forgotten first. Raises ``StoreUnavailable``.
+        """
+        return self._call(lambda connection: self._unembedded(connection, embedder, below, limit))
+
+    def embed(self, embedder: str, found: Mapping[bytes, array[float]]) -> None:
+        """Keep these vectors by digest (an empty one: there is none to be had); raises ``StoreUnavailable``.
+
+        Where their length is not that of those before, the embedder has changed: those are forgotten.
+        """
+        self._call(lambda connection: self._embed(connection, embedder, found))
+
+    def prune(self) -> None:
+        """Forget the vectors of cells that are gone; raises ``StoreUnavailable``."""
+        self._call(self._prune)
+
+    def near(self, embedder: str, vector: array[float], query: Query, scope: str, limit: int) -> list[Place]:
+        """The cells in ``scope`` whose vectors are nearest to ``vector``, nearest first, the cosine as their score."""
+        return self._call(lambda connection: self._near(connection, embedder, vector, query, scope, limit))
+
     def interrupt(self) -> None:
         """End what is being done; the only call that another thread may make."""
         connection = self._connection
@@ -121,7 +135,7 @@ class Index:
     def close(self) -> None:
         """Close the file; a later call opens it again."""
         connection, self._connection = self._connection, None
-        self._known, self._version = {}, -1
+        self._known, self._version, self._signs = {}, -1, None
         if connection is not None:
             connection.close()
 
@@ -132,7 +146,7 @@ class Index:
         if version != self._version:  # opened just now, or another server has written
             rows = connection.execute("SELECT path, stamp FROM notebooks")
             self._known = {path: tuple(json.loads(stamp)) for path, stamp in rows}
-            self._version = version
+            self._version, self._signs = version, None
             self.loads += 1
         return self._known
 
@@ -148,6 +162,66 @@ class Index:
                 _forget(connection, path)
         for path in paths:
             self._known.pop(path, None)
+
+    def _unembedded(self, connection: sqlite3.Connection, embedder: str, below: int, limit: int) -> Unembedded:
+        self._settle(connection, embedder)
+        rows = connection.execute(_MISSING, (below, limit)).fetchall()
+        texts = {digest: embedded(title, source) for _, digest, title, source in rows}
+        return Unembedded(tuple(texts), tuple(texts.values()), rows[-1][0] if rows else 0)
+
+    def _settle(self, connection: sqlite3.Connection, embedder: str) -> None:
+        """Vectors by another embedder say nothing beside those of this one."""
+        row = connection.execute("SELECT name FROM embedder").fetchone()
+        if row != (embedder,):
+            self._forget_vectors(connection, embedder)
+
+    def _forget_vectors(self, connection: sqlite3.Connection, embedder: str) -> None:
+        with _transaction(connection):
+            connection.execute("DELETE FROM vectors")
+            connection.execute("DELETE FROM embedder")
+            connection.execute("INSERT INTO embedder VALUES (?)", (embedder,))
+        self._signs = {}
+
+    def _embed(self, connection: sqlite3.Connection, embedder: str, found: Mapping[bytes, array[float]]) -> None:
+        self._settle(connection, embedder)
+        length = max(map(len, found.values()), default=0)
+        row = connection.execute("SELECT length(vector) FROM vectors WHERE vector != x'' LIMIT 1").fetchone()
+        if row and length and row[0] != 4 * length:
+            self._forget_vectors(connection, embedder)
+        bits = {digest: vectors.signs(vector) for digest, vector in found.items()}
+        with _transaction(connection):
+            connection.executemany(
+                "INSERT OR REPLACE INTO vectors VALUES (?, ?, ?)",
+                ((d, _bytes(bits[d], len(vector)), vectors.packed(vector)) for d, vector in found.items()),
+            )
+        if self._signs is not None:
+            self._signs.update((digest, bits[digest]) for digest, vector in found.items() if vector)
+
+    def _prune(self, connection: sqlite3.Connection) -> None:
+        with _transaction(connection):
+            gone = connection.execute(_ORPHANS).rowcount
+        if gone:
+            self._signs = None
+
+    def _near(
+        self, connection: sqlite3.Connection, embedder: str, vector: array[float], query: Query, scope: str, limit: int
+    ) -> list[Place]:
+        self._settle(connection, embedder)
+        known = self._known_signs(connection)
+        if scope:
+            inside = {digest for (digest,) in connection.execute(_WITHIN, _inside(scope))}
+            known = {digest: bits for digest, bits in known.items() if digest in inside}
+        chosen = vectors.likely(vectors.signs(vector), known, vectors.OVERSAMPLED * limit)
+        near = vectors.nearest(vector, _vectors(connection, chosen), limit)
+        return [place for digest, cosine in near for place in _places(connection, digest, cosine, query, scope, limit)][
+            :limit
+        ]
+
+    def _known_signs(self, connection: sqlite3.Connection) -> dict[bytes, int]:
+        if self._signs is None:
+            rows = connection.execute("SELECT digest, signs FROM vectors WHERE signs != x''")
+            self._signs = {digest: int.from_bytes(bits, "big") for digest, bits in rows}
+        return self._signs
 
     # ------------------------------------------------------------ a call, and what becomes of a file that fails
 
@@ -270,30 +344,23 @@ def _put(connection: sqlite3.Connection, page: Page) -> None:
     _forget(connection, path)
     notebook = connection.execute("INSERT INTO notebooks (path, stamp) VALUES (?, ?)", (path, stamp)).lastrowid
     name = path.removesuffix(".ipynb")
-    for cell, title in zip(page.cells, titles(page.cells, name.rpartition("/")[2]), strict=True):
-        if cell.source.strip() or cell.outputs:
-            _put_cell(connection, notebook, name, cell, storable(title))
+    for row in page.rows:
+        _put_cell(connection, notebook, name, row)
 
 
-def _put_cell(connection: sqlite3.Connection, notebook: int | None, name: str, cell: Cell, title: str) -> None:
-    row = connection.execute(
-        "INSERT INTO cells (notebook, cell_id, place, cell_type, title) VALUES (?, ?, ?, ?, ?)",
-        (notebook, storable(cell.id), cell.index, cell.cell_type, title),
+def _put_cell(connection: sqlite3.Connection, notebook: int | None, name: str, row: Row) -> None:
+    cell_id, place, kind, title, above, source, hidden, outputs, digest = row
+    number = connection.execute(
+        "INSERT INTO cells (notebook, cell_id, place, cell_type, title, digest) VALUES (?, ?, ?, ?, ?, ?)",
+        (notebook, cell_id, place, kind, title, digest),
     ).lastrowid
-    source = storable(cell.source[:MAX_SOURCE])
-    hidden = parts(f"{name} {title} {source}")
-    above = "" if title in source else title  # a heading must not count twice, or bare headings come first
     connection.execute(
         "INSERT INTO words (rowid, name, title, source, parts, outputs) VALUES (?, ?, ?, ?, ?, ?)",
-        (row, name, above, source, hidden, _outputs(cell)),
+        (number, name, above, source, hidden, outputs),
     )
 
 
-def _outputs(cell: Cell) -> str:
-    texts = (f"{out.error.name} {out.error.value}\n{out.text}" if out.error else out.text for out in cell.outputs)
-    text = storable("\n".join(filter(None, texts)))
-    half = MAX_OUTPUTS // 2
-    return text if len(text) <= MAX_OUTPUTS else f"{text[:half]}\n{text[-half:]}"
+# ---------------------------------------------------------------- rows that go, and counts
 
 
 def _forget(connection: sqlite3.Connection, path: str) -> None:
@@ -308,6 +375,39 @@ def _drop_cells(connection: sqlite3.Connection, notebook: int) -> None:
     connection.execute("DELETE FROM cells WHERE notebook = ?", (notebook,))
 
 
+def _counts(connection: sqlite3.Connection) -> Counts:
+    asked = ("notebooks", "cells", "cells WHERE digest IN (SELECT digest FROM vectors WHERE vector != x'')")
+    return Counts(*(int(connection.execute(f"SELECT count(*) FROM {what}").fetchone()[0]) for what in asked))
+
+
+# ---------------------------------------------------------------- vectors
+
+
+def _bytes(bits: int, length: int) -> bytes:
+    return bits.to_bytes(-(-length // 8), "big")
+
+
+def _vectors(connection: sqlite3.Connection, digests: Sequence[bytes]) -> dict[bytes, array[float]]:
+    marks = ",".join("?" * len(digests))
+    rows = connection.execute(f"SELECT digest, vector FROM vectors WHERE digest IN ({marks})", digests)
+    return {digest: vectors.unpacked(vector) for digest, vector in rows}
+
+
+def _inside(scope: str) -> tuple[str, int, str]:
+    """What ``_SCOPED`` is asked with."""
+    folder = f"{scope}/" if scope else ""
+    return scope, len(folder), folder
+
+
+def _places(
+    connection: sqlite3.Connection, digest: bytes, cosine: float, query: Query, scope: str, limit: int
+) -> Iterator[Place]:
+    for _, path, cell_id, index, kind, title, source, outputs in connection.execute(
+        _PLACES, (digest, *_inside(scope), limit)
+    ):
+        yield Place(path, cell_id, index, kind, round(cosine, 6), title, snippet((source, outputs), query.words))
+
+
 # ---------------------------------------------------------------- answers
 
 
@@ -317,11 +417,10 @@ def _found(connection: sqlite3.Connection, query: Query, scope: str, limit: int)
     telling = [one for one in expressions if 0 < _hits(connection, one) < CANDIDATES] or expressions
     every, some = " AND ".join(expressions), " OR ".join(telling)
     places: dict[int, Place] = {}
-    folder = f"{scope}/" if scope else ""
     for bonus, expression in ((1, every), (0, some)):
         if len(places) < limit and (bonus or some != every):
             last = _last(connection, expression) if not scope else LAST
-            asked = (expression, last, scope, len(folder), folder, limit)
+            asked = (expression, last, *_inside(scope), limit)
             for row, rank, path, cell_id, index, kind, title, source, outputs in connection.execute(_FIND, asked):
                 shown = snippet((source, outputs), query.words)
                 score = round(bonus + max(0.0, rank) / (max(0.0, rank) + 10), 6)

@@ -6,13 +6,14 @@ The law: a request is authenticated and its form is checked before a byte of its
 
 from __future__ import annotations
 
+import hmac
 import http.client
 import json
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado import web
 
@@ -28,6 +29,8 @@ from ...errors import (
     PathRefused,
     SettingsUnavailable,
     StoreUnavailable,
+    TabClosed,
+    TabUnresponsive,
     TooLarge,
 )
 from ...settings import Settings
@@ -42,6 +45,9 @@ if TYPE_CHECKING:
 
 RESOURCE = "assistant"
 LOCAL_OWNER = "local"
+KERNEL_HEADER = "X-Jupyter-Assistant-Kernel"
+OWN_PROVIDERS = (IdentityProvider, PasswordIdentityProvider)
+"""Jupyter's own ways to log in, under which a server is one person's."""
 READ_ON = 64_000_000
 """Bytes up to which a body over its limit is read and forgotten: a refusal in its middle seldom reaches the client."""
 STATUSES: tuple[tuple[type[AssistantError], int], ...] = (
@@ -49,6 +55,8 @@ STATUSES: tuple[tuple[type[AssistantError], int], ...] = (
     (PathRefused, 400),
     (NotebookNotFound, 404),
     (NotebookBusy, 503),
+    (TabUnresponsive, 503),
+    (TabClosed, 409),
     (NotFound, 404),
     (ConversationBusy, 409),
     (Gone, 410),
@@ -88,6 +96,8 @@ class Services:
 
     settings: Settings
     ready: Callable[[], Awaitable[Built]]
+    kernel_secret: str = field(default="", repr=False)
+    """What this server gave the kernels it started; it lets them in at these routes, as its token would."""
 
 
 @web.stream_request_body
@@ -105,6 +115,7 @@ class AssistantHandler(APIHandler):
 
     async def prepare(self, *, _redirect_to_login: bool = False) -> None:
         """Authenticate, then refuse what is too large or no JSON, before any of it is read."""
+        self._let_kernel_in()
         await super().prepare()
         if self.request.method == "OPTIONS":
             return
@@ -117,6 +128,18 @@ class AssistantHandler(APIHandler):
         if kind != "application/json" and (length != "0" or "Transfer-Encoding" in self.request.headers):
             raise web.HTTPError(415)
         self._built = await self.services.ready()
+
+    def _let_kernel_in(self) -> None:
+        """A kernel of this server is let in by its secret, as by a token: where people log in by password, it has none.
+
+        Not under an identity provider of another kind, where nobody could say whose kernel it is.
+        """
+        given, secret = self.request.headers.get(KERNEL_HEADER, ""), self.services.kernel_secret
+        if not given or not secret or type(self.identity_provider) not in OWN_PROVIDERS:
+            return
+        if hmac.compare_digest(given.encode(), secret.encode()):
+            self._jupyter_current_user = User("kernel", display_name="Kernel")
+            self._token_authenticated = True
 
     @property
     def built(self) -> Built:
@@ -195,7 +218,7 @@ def owner_of(handler: JupyterHandler) -> str:
 
     Under token authentication Jupyter names a user at random for each request, so the name means nothing there.
     """
-    if type(handler.identity_provider) in (IdentityProvider, PasswordIdentityProvider):
+    if type(handler.identity_provider) in OWN_PROVIDERS:
         return LOCAL_OWNER
     return f"user:{handler.current_user.username}"
 

@@ -26,8 +26,8 @@ class HealthHandler(AssistantHandler):
                 "version": __version__,
                 "gateway": assistant.models.last_seen,
                 "store": assistant.conversations.state,
-                "index": None,
-                "rtc": None,
+                "index": await assistant.notebooks.index_state(),
+                "rtc": assistant.notebooks.rooms.name,
                 "tabs": assistant.notebooks.tabs.state,
                 "mcp": self.built.mcp.state,
             }

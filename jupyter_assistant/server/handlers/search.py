@@ -26,7 +26,7 @@ class SearchHandler(AssistantHandler):
             raise InvalidInput("q", f"must be a text of 1 to {QUERY_CHARS} characters")
         from ...assistant.workspace import source  # not at the server's start
 
-        found = await self.assistant.notebooks.search(query, path, self._limit())
+        found = await self.assistant.notebooks.search(query, path, self._limit(), meaning=False)  # no call on GET
         places = [
             asdict(source(place.path, place.cell_id, place.index, place.score, place.snippet)) for place in found.places
         ]

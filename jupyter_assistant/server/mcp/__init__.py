@@ -64,10 +64,11 @@ class Endpoint:
         """End the session that is unused for longest where there are as many as may be; False if all are in use."""
         while self.sessions.full:
             oldest = self.sessions.oldest()
-            if oldest is None:
+            if oldest is not None:
+                self.sessions.remove(oldest)
+                await self._end(oldest, scope)
+            elif not await self.sessions.moved():
                 return False
-            self.sessions.remove(oldest)
-            await self._end(oldest, scope)
         return True
 
     async def _end(self, session: str, scope: Message) -> None:

@@ -16,6 +16,8 @@ from ...tools import Tool
 from .caller import CALLER
 
 MOST_SOURCES = 20
+MOST_CHARS = 32_000
+"""Of a question, as over HTTP."""
 
 
 def asking_tools(assistant: Assistant) -> list[Tool]:
@@ -30,6 +32,8 @@ def asking_tools(assistant: Assistant) -> list[Tool]:
         The answer comes from the user's own model, or without one from a modest built-in responder. To work with the
         cells yourself, use read_notebook.
         """
+        if not question.strip() or len(question) > MOST_CHARS:
+            raise ToolError(f"question: expected 1 to {MOST_CHARS} characters.", "Say what to find out.")
         focus = NotebookFocus(path) if path else None
         owner = CALLER.get().owner
         run = await assistant.ask(Question(question, notebook=focus), owner)

@@ -7,9 +7,7 @@ anything is read or run. This module knows nothing of the protocol.
 from __future__ import annotations
 
 import asyncio
-import time
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Iterable
 
 from ...errors import AssistantError
 from ...messages import Json
@@ -18,10 +16,8 @@ from ...notebooks.tree import Entry
 from ...tools import Redact, Registry, Rights, Text, Tool, ToolOutput, failed
 from . import resources
 from .caller import ASKING, CALLER, NEEDS, Forbidden
-from .prompts import Prompt
-
-Report = Callable[[float, str], Awaitable[None]]
-"""Tells the client how many seconds a call has taken so far, and in words what it is doing."""
+from .prompts import Prompt, PromptRefused
+from .reports import Pace, Report, reporting
 
 INSTRUCTIONS = """\
 Jupyter notebooks on this server: find, read, edit and run them. Paths are relative to the server's root. Every call \
@@ -41,8 +37,6 @@ LEVELS: dict[str, tuple[Rights, ...]] = {
 }
 """The rights of tools that each value of ``mcp_tools`` lets through."""
 
-FIRST_REPORT = 1.0
-REPORTS = 5.0
 LISTED = 500
 CANDIDATES = 100
 
@@ -51,7 +45,7 @@ class Desk:
     """The tools of ``registries`` within ``level``, and the notebooks.
 
     ``asking`` names tools that call a model; ``redact`` takes the secrets out of resources, as the registries do out
-    of the tools' results.
+    of the tools' results. ``pace`` says how often a client hears that its call still goes on.
     """
 
     def __init__(
@@ -62,7 +56,9 @@ class Desk:
         level: str,
         asking: frozenset[str] = frozenset(),
         redact: Redact | None = None,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace or Pace()
         self._registries = tuple(registries)
         self._notebooks = notebooks
         self._rights = LEVELS[level]
@@ -86,13 +82,8 @@ class Desk:
                 await self._allow(tool)
         except AssistantError as error:
             return failed(error)
-        reporting = asyncio.create_task(_report(name, report))
-        try:
+        async with reporting(name, report, self._pace):
             return await registry.call(name, arguments)
-        finally:
-            reporting.cancel()
-            with suppress(asyncio.CancelledError):
-                await reporting
 
     async def _allow(self, tool: Tool) -> None:
         if tool.rights not in self._rights:
@@ -110,10 +101,10 @@ class Desk:
     async def resource(self, path: str, cell_id: str | None = None, number: str | None = None) -> str:
         """A notebook, a cell or an output as JSON text; raises ``AssistantError``."""
         await CALLER.get().require(NEEDS["read"])
-        text = await self._resource(path, cell_id, number)
-        return self._redact(text)[0] if self._redact else text
+        found = await self._resource(path, cell_id, number)
+        return await asyncio.to_thread(resources.text, found, self._redact)
 
-    async def _resource(self, path: str, cell_id: str | None, number: str | None) -> str:
+    async def _resource(self, path: str, cell_id: str | None, number: str | None) -> Json:
         if cell_id is None:
             return await resources.notebook(self._notebooks, path)
         if number is None:
@@ -149,20 +140,3 @@ class Desk:
         found = (await self._notebooks.list("", "*", LISTED, 0)).entries
         paths = [entry.path for entry in found if value.lower() in entry.path.lower()]
         return sorted(paths, key=lambda path: not path.lower().startswith(value.lower()))[:CANDIDATES]
-
-
-class PromptRefused(AssistantError):
-    """A prompt about a notebook that cannot be read; the text says why and what to do."""
-
-    code = "prompt_refused"
-    default_hint = ""
-
-
-async def _report(name: str, report: Report) -> None:
-    """Say how long it has taken, so that neither the client nor a proxy gives up waiting."""
-    began = time.monotonic()
-    await asyncio.sleep(FIRST_REPORT)
-    while True:
-        seconds = time.monotonic() - began
-        await report(round(seconds, 1), f"{name}: {seconds:.0f} s so far")
-        await asyncio.sleep(REPORTS)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from ...errors import AssistantError
+
 
 @dataclass(frozen=True, slots=True)
 class Argument:
@@ -38,6 +40,13 @@ class Prompt:
             said = f"{optional.description}: {json.dumps(given[optional.name], ensure_ascii=False)}."
         path = json.dumps(given["path"], ensure_ascii=False)
         return self.text.replace("{path}", path, 1).replace("{more}", said, 1)
+
+
+class PromptRefused(AssistantError):
+    """A prompt about a notebook that cannot be read; the text says why and what to do."""
+
+    code = "prompt_refused"
+    default_hint = ""
 
 
 PATH = Argument("path", "Notebook, relative to the server's root", required=True)

@@ -7,23 +7,24 @@ images, nothing twice and no structured content; an error of a tool is a result,
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import mcp_types
 from fastmcp import FastMCP
-from fastmcp.exceptions import NotFoundError, PromptError, ResourceError
 from fastmcp.prompts import Prompt, PromptArgument
 from fastmcp.resources import Resource, ResourceContent, ResourceResult, ResourceTemplate
 from fastmcp.server.dependencies import get_context
 from fastmcp.server.middleware import Middleware, MiddlewareContext
 from fastmcp.tools import Tool
 from fastmcp.tools.base import ToolResult
+from mcp import MCPError
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from ..._version import __version__
-from ...errors import AssistantError, CellNotFound, NotebookNotFound, NotFound
+from ...errors import AssistantError, CellNotFound, InvalidInput, NotebookNotFound, NotFound, PathRefused
 from ...tools import Text, ToolOutput
 from ...tools import Tool as OurTool
 from ..asgi import Application
@@ -33,7 +34,8 @@ from .desk import INSTRUCTIONS, Desk
 PATH = "/mcp"
 PAGE = 100
 ALWAYS = {"anthropic/alwaysLoad": True}
-ABSENT = (NotebookNotFound, CellNotFound, NotFound)
+WRONG = (CellNotFound, InvalidInput, NotebookNotFound, NotFound, PathRefused, prompts.PromptRefused)
+"""Errors of what was asked for; the others are of what happened then."""
 TITLE = "Jupyter notebooks"
 
 Called = Callable[[dict[str, Any]], Awaitable[ToolOutput]]
@@ -67,15 +69,13 @@ class ServedPrompt(Prompt):
     rendering: SkipJsonSchema[Callable[[dict[str, str]], Awaitable[list[str]]]] = Field(exclude=True)
 
     async def render(self, arguments: dict[str, Any] | None = None) -> Any:
-        """Its messages; raises ``PromptError`` naming what is missing or wrong."""
+        """Its messages; raises ``MCPError`` naming what is missing or wrong."""
         given = {name: str(value) for name, value in (arguments or {}).items() if value}
         missing = [each.name for each in self.arguments or [] if each.required and each.name not in given]
-        if missing:
-            raise PromptError(f"{self.name} needs the argument {missing[0]}.")
-        try:
+        with _told():
+            if missing:
+                raise prompts.PromptRefused(f"{self.name} needs the argument {missing[0]}.")
             return await self.rendering(given)
-        except AssistantError as error:
-            raise PromptError(_said(error)) from error
 
 
 class Listing(Middleware):
@@ -95,14 +95,25 @@ class Listing(Middleware):
         self, context: MiddlewareContext[mcp_types.ListResourcesRequest], call_next: Any
     ) -> Sequence[Resource]:
         """Made anew for each question; nothing is kept."""
+        with _told():
+            entries = await self._desk.entries()
         return [
             Resource(
                 uri=resources.address(entry.path),  # type: ignore[arg-type]  # a text is taken too
                 name=entry.path,
                 mime_type=resources.NOTEBOOK_TYPE,
             )
-            for entry in await self._desk.entries()
+            for entry in entries
         ]
+
+    async def on_read_resource(
+        self, context: MiddlewareContext[mcp_types.ReadResourceRequestParams], call_next: Any
+    ) -> Any:
+        """An error names the resource that was asked for, since a client may read several at once."""
+        try:
+            return await call_next(context)
+        except MCPError as error:
+            raise MCPError(error.code, error.error.message, {"uri": str(context.message.uri)}) from error
 
 
 def served(desk: Desk) -> FastMCP[Any]:
@@ -139,8 +150,8 @@ def _tool(desk: Desk, tool: OurTool) -> ServedTool:
     async def called(arguments: dict[str, Any]) -> ToolOutput:
         context = get_context()
 
-        async def report(seconds: float, text: str) -> None:
-            await context.report_progress(seconds, None, text)
+        async def report(done: float, total: float | None, text: str) -> None:
+            await context.report_progress(done, total, text)
 
         return await desk.call(tool.name, arguments, report)
 
@@ -156,7 +167,7 @@ def _tool(desk: Desk, tool: OurTool) -> ServedTool:
     )
 
 
-async def _unheard(seconds: float, text: str) -> None:
+async def _unheard(done: float, total: float | None, text: str) -> None:
     """A report of what is over at once."""
 
 
@@ -217,11 +228,8 @@ async def _read(desk: Desk, path: str, cell_id: str | None = None, number: str |
         rest = ["cells", cell_id, *(["outputs", number] if number is not None else [])]
         path, cell_id, number = "/".join([path, *rest]), None, None
     mime = resources.NOTEBOOK_TYPE if cell_id is None else resources.CELL_TYPE
-    try:
+    with _told():
         return ResourceResult([ResourceContent(await desk.resource(path, cell_id, number), mime_type=mime)])
-    except AssistantError as error:
-        kind = NotFoundError if isinstance(error, ABSENT) else ResourceError
-        raise kind(_said(error)) from error
 
 
 def _completions(desk: Desk) -> Any:
@@ -229,10 +237,17 @@ def _completions(desk: Desk) -> Any:
         reference: object, argument: mcp_types.CompletionArgument, context: mcp_types.CompletionContext | None
     ) -> list[str]:
         given = (context.arguments if context else None) or {}
-        return await desk.completions(argument.name, argument.value, given)
+        with _told():
+            return await desk.completions(argument.name, argument.value, given)
 
     return complete
 
 
-def _said(error: AssistantError) -> str:
-    return f"{error.text} {error.hint}".strip()
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors of ours as the protocol's, with their own words."""
+    try:
+        yield
+    except AssistantError as error:
+        code = mcp_types.INVALID_PARAMS if isinstance(error, WRONG) else mcp_types.INTERNAL_ERROR
+        raise MCPError(code, f"{error.text} {error.hint}".strip()) from error

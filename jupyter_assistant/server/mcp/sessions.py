@@ -1,11 +1,13 @@
 """The sessions of clients that speak a revision before 2026-07-28: whose each one is, and which one has to go.
 
 The law: an id is no authority: a session answers its owner only. There are never more than ``limit``: the one unused
-for longest makes room, and where all are in use a new one is refused.
+for longest makes room; who comes while others are being opened waits for them; where all are in use a new one is
+refused.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -20,6 +22,7 @@ class Sessions:
         self._owners: dict[str, str] = {}
         self._in_use: dict[str, list[str | None]] = {}
         self._opening = 0
+        self._moving = asyncio.Event()
 
     def __len__(self) -> int:
         return len(self._owners)
@@ -62,6 +65,15 @@ class Sessions:
             yield
         finally:
             self._opening -= 1
+            moving, self._moving = self._moving, asyncio.Event()
+            moving.set()
+
+    async def moved(self) -> bool:
+        """Wait until one that is being opened is there or failed; False where none is being opened."""
+        if not self._opening:
+            return False
+        await self._moving.wait()
+        return True
 
     @property
     def full(self) -> bool:

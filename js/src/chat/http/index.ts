@@ -11,6 +11,7 @@ import {
   catalogue,
   fileName,
   listing,
+  mcpClients,
   parse,
   preview,
   refusal,
@@ -162,6 +163,8 @@ export function httpTransport(fetch: Fetch, silence = SILENCE): Transport {
     tryModel: async (tried, signal) => trial(await json('models/test', posted(tried, signal))),
     settings: async signal => settings(await json('settings', asked(signal))),
     configure: async (changes, signal) =>
-      settings(await json('settings', { ...posted(changes, signal), method: 'PATCH' }))
+      settings(await json('settings', { ...posted(changes, signal), method: 'PATCH' })),
+    mcpClients: async signal =>
+      mcpClients(await json(`mcp/clients?origin=${encodeURIComponent(location.origin)}`, asked(signal)))
   };
 }

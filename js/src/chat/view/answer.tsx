@@ -16,6 +16,9 @@ import { ending, givenSummary, thinking, thoughtSummary, underway, usageSummary 
 /** Milliseconds for which a copy is confirmed. */
 const COPIED_MS = 2_000;
 
+/** Milliseconds without a word after which the dot beats. */
+const STILL_MS = 1_000;
+
 /** Milliseconds after its end for which the thinking still stands open. */
 const THOUGHT_MS = 1_000;
 
@@ -172,12 +175,27 @@ function End({ answer, last }: { answer: Answer; last: boolean }): VNode {
     answer.state === 'running' ? underway(answer, trans) : [how, answer.model, usage].filter(Boolean).join(' · ');
   return (
     <div class="jp-Assistant-end">
-      {answer.state === 'running' ? <span class="jp-Assistant-pulse" aria-hidden="true" /> : null}
+      {answer.state === 'running' ? <Pulse heard={answer.text.length + answer.reasoning.length} /> : null}
       <span class="jp-Assistant-line">{line}</span>
       {last ? <RemedyButton answer={answer} /> : null}
       {answer.state === 'running' ? null : <Actions answer={answer} last={last} />}
     </div>
   );
+}
+
+/** A dot that beats while nothing comes: text that grows is sign enough, and each beat would cost the page a frame. */
+function Pulse({ heard }: { heard: number }): VNode {
+  const [beats, beat] = useState(true);
+  useEffect(() => {
+    beat(heard === 0);
+    const timer = setTimeout(() => {
+      beat(true);
+    }, STILL_MS);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [heard]);
+  return <span class={`jp-Assistant-pulse${beats ? ' jp-mod-beats' : ''}`} aria-hidden="true" />;
 }
 
 /** What can be done with an answer that has ended; with its question only while it is the last one. */

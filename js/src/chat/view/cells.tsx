@@ -105,7 +105,8 @@ interface ActionProps {
   readonly act: () => Promise<string>;
 }
 
-function ActionButton({ label, done, obstacle, icon: Icon, act }: ActionProps): VNode {
+/** A button that says for a moment that it is done, and all the time what is in its way. */
+export function ActionButton({ label, done, obstacle, icon: Icon, act }: ActionProps): VNode {
   const [ended, end] = useEnded();
   const click = (): void => {
     if (!obstacle) {

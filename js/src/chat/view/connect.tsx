@@ -3,15 +3,15 @@
  * of the empty state.
  */
 
-import type { ComponentChildren, VNode } from 'preact';
+import type { VNode } from 'preact';
 import { useState } from 'preact/hooks';
 import { endpointOf } from '../models';
 import type { Start } from './connect-endpoint';
 import { EndpointForm } from './connect-endpoint';
 import { LocalForm } from './connect-local';
 import { useChat, usePanel } from './context';
-import { ListIcon, LockIcon } from './icons';
 import { Sheet } from './sheet';
+import { WayRow } from './way';
 
 type Way = 'local' | 'key' | 'gateway';
 
@@ -103,39 +103,6 @@ function Connect({ start, done }: { start: Start | null; done: () => void }): VN
           <EndpointForm preset={false} start={start} done={done} />
         )
       )}
-    </div>
-  );
-}
-
-interface RowProps {
-  readonly name: string;
-  readonly about: string;
-  readonly closed: boolean;
-  readonly open: boolean;
-  readonly toggle: () => void;
-  readonly children: ComponentChildren;
-}
-
-function WayRow({ name, about, closed, open, toggle, children }: RowProps): VNode {
-  return (
-    <div class="jp-Assistant-way">
-      <button
-        type="button"
-        aria-expanded={open}
-        aria-disabled={closed}
-        onClick={() => {
-          if (!closed) {
-            toggle();
-          }
-        }}
-      >
-        <span>
-          <strong>{name}</strong>
-          <small>{about}</small>
-        </span>
-        {closed ? <LockIcon /> : <ListIcon />}
-      </button>
-      {open ? <div class="jp-Assistant-form">{children}</div> : null}
     </div>
   );
 }

@@ -95,14 +95,14 @@ function Details({ answer, code }: { answer: Answer; code: string }): VNode {
   );
 }
 
-export function remedyLabel(kind: Remedy, trans: Trans): string {
+export function remedyLabel(kind: Remedy, keyed: boolean, trans: Trans): string {
   const labels: Readonly<Record<Remedy, string>> = {
     retry: trans.__('Try again'),
     continue: trans.__('Continue'),
     edit: trans.__('Edit the question'),
     reconnect: trans.__('Reconnect'),
     connect: trans.__('Connect a model'),
-    key: trans.__('Replace the key'),
+    key: keyed ? trans.__('Replace the key') : trans.__('Give a key'),
     address: trans.__('Change the address'),
     model: trans.__('Choose a model'),
     budget: trans.__('Give less context'),
@@ -117,7 +117,8 @@ export function remedyLabel(kind: Remedy, trans: Trans): string {
 const OPENS: readonly Remedy[] = ['connect', 'key', 'address', 'model', 'budget'];
 
 function same(one: Circumstances, other: Circumstances): boolean {
-  return one.connected === other.connected && one.locked === other.locked && one.later === other.later;
+  const { connected, locked, later, keyed } = one;
+  return connected === other.connected && locked === other.locked && later === other.later && keyed === other.keyed;
 }
 
 function useCircumstances(): Circumstances {
@@ -157,7 +158,7 @@ export function RemedyButton({ answer }: { answer: Answer }): VNode | null {
         }
       }}
     >
-      {remedyLabel(kind, host.trans)}
+      {remedyLabel(kind, around.keyed, host.trans)}
     </button>
   );
 }

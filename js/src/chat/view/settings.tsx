@@ -9,6 +9,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import type { Changes, Failure } from '../protocol';
 import type { Drafts } from '../settings';
 import { changes, ordered } from '../settings';
+import { ClientsCard } from './clients';
 import { useChat, usePanel } from './context';
 import { SettingField } from './setting';
 import { Problem, Sheet } from './sheet';
@@ -111,6 +112,7 @@ export function SettingsSheet(): VNode {
     >
       {unknown && !settings ? <Problem failure={unknown} /> : null}
       {settings || unknown ? null : <p class="jp-Assistant-line">{trans.__('Loading…')}</p>}
+      {wanted ? null : <ClientsCard />}
       <form
         class="jp-Assistant-form jp-Assistant-settings"
         onSubmit={event => {

@@ -1,0 +1,206 @@
+/**
+ * Cells of an open notebook, run as if the user had pressed the key, and what they put out while they run.
+ *
+ * The law: one cell after the other, in JupyterLab's own way, until one fails; only a cell that the kernel is at is
+ * ever interrupted; the user's place in the notebook stays his.
+ */
+
+import type { Cell, CodeCell, ICodeCellModel } from '@jupyterlab/cells';
+import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
+import { NotebookActions } from '@jupyterlab/notebook';
+import { isCode } from '../changes';
+import { tail } from './cut';
+import { ready } from './kernel';
+import { outputsOf } from './reading';
+import type { CellState, Progress } from './wire';
+import { Refusal } from './wire';
+
+/** Milliseconds between two reports, and how many times as long as the last one took. */
+const PAUSE_MS = 100;
+const RESPITE = 10;
+
+export type Report = (cells: readonly Progress[]) => void;
+
+/** What became of the cells, in order. Ends by itself when `signal` is aborted, which interrupts a cell of ours. */
+export async function run(
+  panel: NotebookPanel,
+  ids: readonly string[],
+  report: Report,
+  signal: AbortSignal
+): Promise<readonly Progress[]> {
+  const cells = ids.map(id => widget(panel.content, id));
+  if (cells.some(cell => isCode(cell.model))) {
+    await ready(panel.sessionContext, signal);
+  }
+  const states = new Map<Cell, CellState>(cells.map(cell => [cell, 'waiting']));
+  let failed = false;
+  report(cells.map(cell => progress(cell, 'waiting')));
+  for (const cell of cells) {
+    if (failed || signal.aborted) {
+      states.set(cell, 'not run');
+      continue;
+    }
+    const state = await runOne(panel, cell, report, signal);
+    states.set(cell, state);
+    failed = state !== 'done';
+  }
+  return cells.map(cell => progress(cell, states.get(cell) ?? 'not run'));
+}
+
+function widget(content: Notebook, id: string): Cell {
+  const cell = content.widgets.find(each => each.model.id === id);
+  if (!cell) {
+    throw new Refusal('cell_not_found', `The notebook has no cell ${id.slice(0, 64)}.`, 'Read the notebook again.', {
+      cell_id: id
+    });
+  }
+  return cell;
+}
+
+async function runOne(panel: NotebookPanel, cell: Cell, report: Report, signal: AbortSignal): Promise<CellState> {
+  const { model } = cell;
+  if (cell.isDisposed) {
+    return 'not run';
+  }
+  if (!isCode(model)) {
+    await quietly(panel, cell);
+    return 'done';
+  }
+  if (!(await turn(panel, model, signal))) {
+    return 'not run';
+  }
+  const following = new Following(cell as CodeCell, report);
+  try {
+    const done = quietly(panel, cell);
+    following.begin(() => {
+      interruptWhenAborted(panel, following, signal);
+    });
+    return (await done) ? 'done' : 'error';
+  } catch (error) {
+    console.warn('jupyter-assistant: a cell could not be run', error);
+    return 'error';
+  } finally {
+    following.end();
+  }
+}
+
+/** Waits as a queued cell does, so that ours can still be taken back; whether it is to be run. */
+async function turn({ sessionContext }: NotebookPanel, model: ICodeCellModel, signal: AbortSignal): Promise<boolean> {
+  const kernel = sessionContext.session?.kernel;
+  if (kernel?.status === 'busy') {
+    model.executionState = 'running';
+    await new Promise<void>(resolve => {
+      const look = (): void => {
+        if (signal.aborted || kernel.isDisposed || kernel.status !== 'busy') {
+          kernel.statusChanged.disconnect(look);
+          kernel.disposed.disconnect(look);
+          resolve();
+        }
+      };
+      kernel.statusChanged.connect(look);
+      kernel.disposed.connect(look);
+      signal.addEventListener('abort', look, { once: true });
+    });
+    if (signal.aborted) {
+      model.executionState = 'idle';
+    }
+  }
+  return !signal.aborted;
+}
+
+/** JupyterLab's own way of running a cell, without what it does for a user who has just pressed a key there. */
+function quietly({ content, sessionContext }: NotebookPanel, cell: Cell): Promise<boolean> {
+  const { mode } = content;
+  let done: Promise<boolean>;
+  // It leaves edit mode, scrolls to the active cell and focuses it: the user may be typing, or looking elsewhere.
+  Object.defineProperties(content, {
+    mode: { configurable: true, get: () => mode, set: () => undefined },
+    scrollToItem: { configurable: true, value: () => new Promise<void>(() => undefined) }
+  });
+  try {
+    done = NotebookActions.runCells(content, [cell], sessionContext);
+  } finally {
+    Reflect.deleteProperty(content, 'mode');
+    Reflect.deleteProperty(content, 'scrollToItem');
+  }
+  return done;
+}
+
+function interruptWhenAborted({ sessionContext }: NotebookPanel, following: Following, signal: AbortSignal): void {
+  const stop = (): void => {
+    if (following.isRunning) {
+      void sessionContext.session?.kernel?.interrupt().catch(() => undefined);
+    }
+  };
+  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) {
+    stop();
+  }
+}
+
+function progress(cell: Cell, state: CellState): Progress {
+  const { model } = cell;
+  const execution_count = !model.isDisposed && isCode(model) ? model.executionCount : null;
+  const outputs = model.isDisposed ? [] : outputsOf(model);
+  return { cell_id: model.id, state, execution_count, ...tail(outputs) };
+}
+
+/** Reports what a running cell puts out, a few times a second. */
+class Following {
+  readonly #cell: CodeCell;
+  readonly #report: Report;
+  #state: CellState = 'waiting';
+  #timer: ReturnType<typeof setTimeout> | null = null;
+  #pause = PAUSE_MS;
+
+  constructor(cell: CodeCell, report: Report) {
+    this.#cell = cell;
+    this.#report = report;
+    cell.model.sharedModel.changed.connect(this.#soon, this);
+  }
+
+  get isRunning(): boolean {
+    return this.#state === 'running';
+  }
+
+  /** Its request has just been sent; calls back when the kernel has begun it. */
+  begin(onRunning: () => void): void {
+    const running = (): void => {
+      this.#state = 'running';
+      this.#soon();
+      onRunning();
+    };
+    const area: { readonly future?: CodeCell['outputArea']['future'] } = this.#cell.outputArea;
+    if (area.future?.isDisposed !== false) {
+      running(); // somebody else's way of running cells: nothing more is known
+      return;
+    }
+    area.future.registerMessageHook(message => {
+      if (message.header.msg_type === 'execute_input' && this.#state === 'waiting') {
+        running();
+      }
+      return true;
+    });
+  }
+
+  end(): void {
+    this.#state = 'done';
+    if (this.#timer !== null) {
+      clearTimeout(this.#timer);
+    }
+    if (!this.#cell.model.isDisposed) {
+      this.#cell.model.sharedModel.changed.disconnect(this.#soon, this);
+    }
+  }
+
+  #soon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      const begun = performance.now();
+      if (!this.#cell.model.isDisposed) {
+        this.#report([progress(this.#cell, this.#state)]);
+      }
+      this.#pause = Math.max(PAUSE_MS, RESPITE * (performance.now() - begun));
+    }, this.#pause);
+  }
+}

@@ -1,0 +1,161 @@
+"""Where an answer appears: in the cell's output as updating Markdown, in a terminal as text, or nowhere.
+
+The law: an output is one display that is replaced as a whole, at most some twenty times a second; a terminal is only
+ever written on to.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import time
+from typing import Any, Protocol
+
+from .asking import Exchange
+from .transcript import STOPPED, Transcript, quoted
+
+PAUSE = 0.06
+"""Seconds between two updates of an output; longer answers are updated less often."""
+CHARS_A_SECOND = 400_000
+STOP_SECONDS = 3.0
+
+
+class View(Protocol):
+    """Shows one answer."""
+
+    def pause(self, chars: int) -> float:
+        """Seconds to leave between two updates of an answer that long."""
+
+    def show(self, transcript: Transcript) -> None:
+        """What has come so far."""
+
+    def finish(self, transcript: Transcript, seconds: float) -> None:
+        """All of it."""
+
+
+class Output:
+    """A cell's output: one display, updated."""
+
+    def __init__(self, shell: Any) -> None:
+        self._publisher = shell.display_pub
+        self._transient = {"display_id": secrets.token_hex(16)}
+        self._shown: str | None = None
+
+    def pause(self, chars: int) -> float:
+        return max(PAUSE, chars / CHARS_A_SECOND)
+
+    def show(self, transcript: Transcript) -> None:
+        self._put(transcript.live())
+
+    def finish(self, transcript: Transcript, seconds: float) -> None:
+        self._put(transcript.final(seconds))
+
+    def _put(self, text: str) -> None:
+        if text == self._shown:
+            return
+        data = {"text/markdown": text, "text/plain": text}
+        self._publisher.publish(data, transient=self._transient, update=self._shown is not None)
+        self._shown = text
+
+
+class Terminal:
+    """Text, written on as it comes. A word of waiting is shown to a terminal only, and wiped out."""
+
+    def __init__(self, format: str) -> None:
+        self._whole = format != "markdown"
+        self._written = 0
+        self._waiting = ""
+
+    def pause(self, chars: int) -> float:
+        return 0.0
+
+    def show(self, transcript: Transcript) -> None:
+        if self._whole or not transcript.text:
+            self._wait("Thinking…" if transcript.is_thinking else "…")
+        else:
+            self._write(transcript.text)
+
+    def finish(self, transcript: Transcript, seconds: float) -> None:
+        if self._whole:
+            self._write(transcript.result)
+        else:
+            self._write(transcript.text)
+        self._wait("")
+        ends = [transcript.ending.strip("*"), quoted(transcript.error).removeprefix("> ") if transcript.error else ""]
+        told = [part.replace("**", "") for part in ends if part]
+        sys.stdout.write("".join(f"\n{line}" for line in [*told, *transcript.cited]) + "\n")
+        sys.stdout.flush()
+
+    def _write(self, text: str) -> None:
+        new = text[self._written :]
+        if new:
+            self._wait("")
+            sys.stdout.write(clean(new))
+            sys.stdout.flush()
+            self._written = len(text)
+
+    def _wait(self, word: str) -> None:
+        if word == self._waiting or not sys.stdout.isatty():
+            return
+        sys.stdout.write(f"\r\x1b[K{word}")
+        sys.stdout.flush()
+        self._waiting = word
+
+
+class Nowhere:
+    """Shows nothing."""
+
+    def pause(self, chars: int) -> float:
+        return 0.0
+
+    def show(self, transcript: Transcript) -> None:
+        return
+
+    def finish(self, transcript: Transcript, seconds: float) -> None:
+        return
+
+
+def clean(text: str) -> str:
+    """A model's text without what would command a terminal."""
+    return "".join(char for char in text if char in "\n\t" or char.isprintable())
+
+
+def follow(exchange: Exchange, transcript: Transcript, view: View) -> None:
+    """Show an answer from its first event to its last. An interrupt stops it and keeps what has come."""
+    started = time.monotonic()
+    try:
+        try:
+            _read(exchange, transcript, view)
+        except KeyboardInterrupt:
+            _stopped(exchange, transcript)
+    finally:
+        exchange.close()
+        view.finish(transcript, time.monotonic() - started)
+
+
+def _read(exchange: Exchange, transcript: Transcript, view: View) -> None:
+    shown = 0.0
+    for event in exchange:
+        transcript.take(event)
+        if exchange.ready:
+            continue  # first all that is here
+        due = shown + view.pause(len(transcript.text)) - time.monotonic()
+        if shown and due > 0 and exchange.wait(due):
+            continue
+        view.show(transcript)
+        shown = time.monotonic()
+
+
+def _stopped(exchange: Exchange, transcript: Transcript) -> None:
+    """Stop, and take what was on its way."""
+    exchange.stop()
+    until = time.monotonic() + STOP_SECONDS
+    while exchange.wait(max(0.0, until - time.monotonic())):
+        event = next(exchange, None)
+        if event is None:
+            break
+        transcript.take(event)
+    transcript.reason = transcript.reason or "cancelled"
+
+
+__all__ = ["STOPPED", "Nowhere", "Output", "Terminal", "View", "clean", "follow"]

@@ -1,0 +1,172 @@
+"""The tab home: notebooks that are open in windows of JupyterLab or Notebook 7, each reached through its socket.
+
+The law (DESIGN §2, law 2): a notebook that a window has open is read and changed there. Of several windows the one
+with unsaved changes has it, else the one looked at last; two with unsaved changes are two versions, and neither is
+changed. A window whose connection is lost, and not closed, keeps its notebooks for a while: it may come back.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from logging import Logger
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
+
+from ...errors import EditRefused
+from .document import TabDocument
+from .frames import MAX_FRAME
+from .window import REPLACED, STOPPING, TOO_MUCH, Channel, Lost, Opened, Refusal, Window
+
+if TYPE_CHECKING:
+    from ..document import Document
+
+__all__ = ["MAX_FRAME", "Channel", "TabDocument", "Tabs", "Window"]
+
+MAX_WINDOWS = 100
+
+
+class Tabs:
+    """The windows there are; close it when the server stops.
+
+    ``answer_seconds``: how long a window may take to answer a read. ``ping_seconds``: the time between two pings.
+    ``grace_seconds``: how long a window whose connection was lost keeps its notebooks.
+    """
+
+    def __init__(
+        self, *, log: Logger, answer_seconds: float = 2.0, ping_seconds: float = 5.0, grace_seconds: float = 10.0
+    ) -> None:
+        self.answer_seconds = answer_seconds
+        self.ping_seconds = ping_seconds
+        self.grace_seconds = grace_seconds
+        self._log = log
+        self._new: set[Window] = set()
+        self._windows: dict[tuple[str, str], Window] = {}
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._closed = False
+
+    # ------------------------------------------------------------ windows
+
+    def joined(self, channel: Channel, owner: str) -> Window:
+        """A page has connected; give it what comes (``Window.hear``) and say when it has left (``Window.gone``)."""
+        window = Window(channel, owner, self, ping_seconds=self.ping_seconds, log=self._log)
+        self._new.add(window)
+        if self._closed:
+            window.end(STOPPING, "The server is stopping.")
+        elif len(self._new) + len(self._windows) > MAX_WINDOWS:
+            window.end(TOO_MUCH, "Too many windows are connected.")
+        return window
+
+    def arrived(self, window: Window) -> None:
+        """A page has said who it is: it takes the place of its own earlier connection."""
+        self._new.discard(window)
+        key = window.owner, window.name
+        before = self._windows.get(key)
+        self._windows[key] = window
+        if before is not None:
+            self._forget(before)
+            before.end(REPLACED, "The page has connected again.")
+
+    def left(self, window: Window, *, for_good: bool) -> None:
+        """A page's connection has ended; one that was lost may come back."""
+        self._new.discard(window)
+        if for_good or self._closed:
+            self._forget(window)
+        else:
+            asyncio.get_running_loop().call_later(self.grace_seconds, self._forget, window)
+
+    def _forget(self, window: Window) -> None:
+        for opened in window.opened.values():
+            if not window.is_there:
+                opened.is_open = False
+        if self._windows.get((window.owner, window.name)) is window:
+            del self._windows[window.owner, window.name]
+
+    async def close(self) -> None:
+        """End every connection; no task is left."""
+        self._closed = True
+        windows = [*self._new, *self._windows.values()]
+        for window in windows:
+            window.end(STOPPING, "The server is stopping.")
+        for window in windows:
+            await window.ended()
+
+    # ------------------------------------------------------------ notebooks
+
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """Those that are connected and have said who they are."""
+        return tuple(window for window in self._windows.values() if window.is_there)
+
+    @property
+    def state(self) -> dict[str, int]:
+        """How many ``windows`` are connected, how many ``notebooks`` these have open, how many of them ``unsaved``.
+
+        A notebook that two windows have open counts in each.
+        """
+        windows = self.windows
+        opened = [each for window in windows for each in window.opened.values()]
+        unsaved = sum(each.shown.dirty for each in opened)
+        return {"windows": len(windows), "notebooks": len(opened), "unsaved": unsaved}
+
+    def paths(self) -> frozenset[str]:
+        """The notebooks that are open."""
+        return frozenset(opened.shown.path for opened in self._all())
+
+    def document(self, path: str, stored: Callable[[str], Awaitable[Document]]) -> TabDocument | None:
+        """The notebook at ``path`` where a window has it open; ``stored`` opens it in its storage, once none has."""
+        opened = _of_many(self._at(path))
+        return None if opened is None else TabDocument(self, opened, stored)
+
+    # ------------------------------------------------------------ for a document
+
+    def to_read(self, opened: Opened) -> Opened | None:
+        """Where to read the notebook that ``opened`` is, or was; None where no window has it open."""
+        return _of_many(self._at(opened.shown.path))
+
+    def to_change(self, opened: Opened) -> Opened | None:
+        """Where to change it; raises ``EditRefused`` where two have changes, or it may not be changed."""
+        places = self._at(opened.shown.path)
+        changed = [place for place in places if place.shown.dirty and not place.shown.collaborative]
+        if len(changed) > 1:
+            raise EditRefused(
+                f"{opened.shown.path} has unsaved changes in {len(changed)} windows of JupyterLab, "
+                "so there are two versions of it; nothing was changed.",
+                "Ask the user to save it in the window whose version is right, and to reload it in the other.",
+            )
+        found = _of_many(places)
+        if found is not None and found.shown.read_only:
+            raise EditRefused(f"{opened.shown.path} is open read-only in JupyterLab.", "Ask the user to allow changes.")
+        return found
+
+    def turn(self, path: str) -> asyncio.Lock:
+        """Whose turn it is to change the notebook at ``path``."""
+        turn = self._turns.get(path) or asyncio.Lock()
+        self._turns[path] = turn
+        return turn
+
+    async def saved(self, opened: Opened) -> None:
+        """It was saved where it is ``opened``: the other windows, which have no changes, take it from the disk."""
+        others = [place for place in self._at(opened.shown.path) if place is not opened and place.is_answering]
+        await asyncio.gather(
+            *(self._reverted(place) for place in others if not place.shown.dirty and not place.shown.collaborative)
+        )
+
+    async def _reverted(self, place: Opened) -> None:
+        with suppress(Lost, Refusal, asyncio.TimeoutError):
+            await asyncio.wait_for(place.ask("revert", {}, change=True), self.answer_seconds)
+
+    def _all(self) -> Iterator[Opened]:
+        for window in self._windows.values():
+            for opened in window.opened.values():
+                if opened.is_open:
+                    yield opened
+
+    def _at(self, path: str) -> list[Opened]:
+        return [opened for opened in self._all() if opened.shown.path == path]
+
+
+def _of_many(places: list[Opened]) -> Opened | None:
+    """The one with unsaved changes, else of those whose connection stands the one that was looked at last."""
+    return max(places, key=lambda place: (place.shown.dirty, place.window.is_there, place.current_at), default=None)

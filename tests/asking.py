@@ -1,0 +1,154 @@
+"""A real JupyterLab with a real kernel of a notebook, run cell by cell as a front-end runs them."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from jupyter_client.blocking.client import BlockingKernelClient
+
+from tests.lab import Lab
+
+Json = dict[str, Any]
+SECONDS = 60
+
+
+@dataclass
+class Ran:
+    """What running a cell gave: each output as it is in the end, and every state of the displays on the way."""
+
+    status: str = ""
+    outputs: list[Json] = field(default_factory=list)
+    states: list[str] = field(default_factory=list)
+    next_inputs: list[str] = field(default_factory=list)
+    count: int = 0
+    _shown: dict[str, Json] = field(default_factory=dict)
+
+    @property
+    def markdown(self) -> str:
+        """The Markdown outputs, joined."""
+        found = [output["data"].get("text/markdown", "") for output in self.outputs if "data" in output]
+        return "\n\n".join(text for text in found if text)
+
+    @property
+    def text(self) -> str:
+        """What was printed."""
+        return "".join(output["text"] for output in self.outputs if output["output_type"] == "stream")
+
+    @property
+    def errors(self) -> list[str]:
+        return [output["ename"] for output in self.outputs if output["output_type"] == "error"]
+
+    def take(self, kind: str, content: Json) -> None:
+        """A message on iopub, as a front-end applies it."""
+        shown = (content.get("transient") or {}).get("display_id")
+        if kind == "update_display_data" and shown in self._shown:
+            self._shown[shown]["data"] = content["data"]
+        elif kind in ("display_data", "execute_result", "stream", "error"):
+            output = {"output_type": kind, **{k: v for k, v in content.items() if k != "transient"}}
+            self.outputs.append(output)
+            if shown:
+                self._shown[shown] = output
+        if kind in ("display_data", "update_display_data"):
+            self.states.append(content["data"].get("text/markdown", ""))
+
+
+class Kernel:
+    """A notebook's kernel, with a front-end of our own at it."""
+
+    def __init__(self, lab: Lab, kernel_id: str, session_id: str, client: BlockingKernelClient) -> None:
+        self.lab = lab
+        self.id = kernel_id
+        self.session_id = session_id
+        self.client = client
+
+    def run(self, code: str, cell_id: str = "", during: Callable[[Ran], bool] | None = None) -> Ran:
+        """Run a cell to its end. ``during`` is shown each state until it returns True (to interrupt, say)."""
+        content = {
+            "code": code,
+            "silent": False,
+            "store_history": True,
+            "user_expressions": {},
+            "allow_stdin": False,
+            "stop_on_error": True,
+        }
+        metadata = {"cellId": cell_id} if cell_id else {}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        asked = message["header"]["msg_id"]
+        ran = Ran()
+        until = time.monotonic() + SECONDS
+        while True:
+            heard = self.client.get_iopub_msg(timeout=until - time.monotonic())
+            if heard["parent_header"].get("msg_id") != asked:
+                continue
+            ran.take(heard["msg_type"], heard["content"])
+            if during and during(ran):
+                during = None
+            if heard["msg_type"] == "status" and heard["content"]["execution_state"] == "idle":
+                break
+        while (reply := self.client.get_shell_msg(timeout=SECONDS))["parent_header"].get("msg_id") != asked:
+            pass
+        ran.status, ran.count = reply["content"]["status"], reply["content"].get("execution_count", 0)
+        ran.next_inputs = [p["text"] for p in reply["content"].get("payload", []) if p["source"] == "set_next_input"]
+        return ran
+
+    def value(self, expression: str) -> Any:
+        """A JSON-able value of the kernel."""
+        ran = self.run(f"import json as _json; print(_json.dumps({expression}))")
+        assert ran.status == "ok", ran.outputs
+        return json.loads(ran.text)
+
+    def complete(self, line: str) -> list[str]:
+        """What Tab offers at the end of a line."""
+        reply = self.client.complete(line, reply=True, timeout=SECONDS)
+        return [str(match) for match in reply["content"]["matches"]]
+
+    def interrupt(self) -> None:
+        """As the front-end's button does."""
+        call(self.lab, "POST", f"api/kernels/{self.id}/interrupt")
+
+
+def call(lab: Lab, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Any:
+    """A request to the server with its token; the JSON of its answer."""
+    data = None if body is None else json.dumps(body).encode()
+    sent = {"Authorization": f"token {lab.token}", "Content-Type": "application/json", **(headers or {})}
+    request = urllib.request.Request(f"{lab.url}{path}", data, sent, method=method)
+    with urllib.request.urlopen(request, timeout=SECONDS) as response:
+        text = response.read()
+    return json.loads(text) if text else None
+
+
+@contextmanager
+def notebook_kernel(
+    lab: Lab, path: str, headers: Mapping[str, str] | None = None, name: str = "python3"
+) -> Iterator[Kernel]:
+    """The kernel of a notebook, started as a front-end starts it."""
+    asked = {"path": path, "name": path, "type": "notebook", "kernel": {"name": name}}
+    session = call(lab, "POST", "api/sessions", asked, headers)
+    kernel_id = session["kernel"]["id"]
+    file = lab.log.parent / "run" / f"kernel-{kernel_id}.json"
+    client = BlockingKernelClient(connection_file=str(file))
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=SECONDS)
+        yield Kernel(lab, kernel_id, session["id"], client)
+    finally:
+        client.stop_channels()
+        call(lab, "DELETE", f"api/sessions/{session['id']}", None, headers)
+
+
+def put(file: Path, *sources: str) -> None:
+    """A notebook with these code cells, ``cell-0``, ``cell-1``, …"""
+    import nbformat
+
+    cells = [nbformat.v4.new_code_cell(source, id=f"cell-{at}") for at, source in enumerate(sources)]
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), file)

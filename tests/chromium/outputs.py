@@ -1,0 +1,138 @@
+"""Panels in a notebook's outputs, in JupyterLab or Notebook 7: opened by running a cell, found by what is said of them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.chromium.sidebar import LOAD_MS
+from tests.lab import Lab
+
+SHOW = "from jupyter_assistant import ChatPanel\nChatPanel()"
+DATA = "price = 21"
+RUN_ALL = "void window.jupyterapp.commands.execute('notebook:run-all-cells')"
+NO_SERVER = "document.getElementById('jupyter-config-data').remove()"
+"""What makes a page one of those that no Jupyter server serves, as far as the panel can see."""
+
+
+def write(lab: Lab, name: str, cells: Sequence[str]) -> str:
+    """A notebook of code cells, with the ids ``c1``, ``c2`` …; its name."""
+    code = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = {
+        "cells": [{**code, "id": f"c{number}", "source": source} for number, source in enumerate(cells, 1)],
+        "metadata": {"kernelspec": kernel},
+        "nbformat": 4,
+        "nbformat_minor": 5,
+    }
+    (lab.root / name).write_text(json.dumps(notebook), "utf-8")
+    return name
+
+
+@dataclass
+class Chat:
+    """One panel."""
+
+    root: Locator
+
+    @property
+    def question(self) -> Locator:
+        """The composer."""
+        return self.root.get_by_role("textbox", name="Question")
+
+    @property
+    def answer(self) -> Locator:
+        """The last answer."""
+        return self.root.get_by_role("article", name=re.compile("^Assistant")).last
+
+    @property
+    def stop(self) -> Locator:
+        """The button that stops."""
+        return self.root.get_by_role("button", name="Stop", exact=True)
+
+    @property
+    def line(self) -> Locator:
+        """What is said of the kernel."""
+        return self.root.locator(".jp-AssistantCell-line")
+
+    def ask(self, question: str) -> None:
+        """Type and press Enter."""
+        asked = self.root.get_by_role("article", name=re.compile("^You"))
+        before = asked.count()
+        self.question.fill(question)
+        self.question.press("Enter")
+        expect(asked).not_to_have_count(before)
+
+    def finished(self) -> Locator:
+        """The last answer, once it has ended."""
+        expect(self.answer).to_have_attribute("aria-busy", "false", timeout=20_000)
+        return self.answer
+
+
+@dataclass
+class Notebook:
+    """An open notebook, and what its page asked the network for."""
+
+    lab: Lab
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    strangers: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def watch(self) -> Notebook:
+        """Note every request to the assistant, every one that leaves the server, and every error of a script."""
+        self.page.on("request", lambda request: self._note(request.method, request.url))
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        return self
+
+    def open(self, name: str, page: str = "lab/tree/") -> Notebook:
+        """Open it; back when its kernel is there."""
+        self.page.goto(self.lab.page(page + name + ("?reset" if page.startswith("lab") else "")))
+        return self.settled()
+
+    def settled(self) -> Notebook:
+        """Once the cells and the kernel are there."""
+        self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=LOAD_MS)
+        self.page.wait_for_function(
+            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
+            timeout=LOAD_MS,
+        )
+        return self
+
+    def run(self, panels: int = 1) -> Chat:
+        """Run all cells; the first panel, once all are there."""
+        self.page.evaluate(RUN_ALL)
+        expect(self.page.locator(".jp-AssistantCell")).to_have_count(panels, timeout=30_000)
+        return self.chat()
+
+    def chat(self, number: int = 1) -> Chat:
+        """A panel, counted from 1, once it can be typed in."""
+        found = Chat(self.page.locator(".jp-AssistantCell").nth(number - 1))
+        expect(found.question).to_be_visible(timeout=30_000)
+        return found
+
+    def cell(self, number: int) -> Locator:
+        """A cell, counted from 1."""
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(number - 1)
+
+    def save(self) -> None:
+        """Save the notebook, and wait for it."""
+        self.page.evaluate("async () => void await window.jupyterapp.commands.execute('docmanager:save')")
+
+    def restart(self) -> None:
+        """Restart the kernel, without the dialog."""
+        self.page.evaluate(
+            "async () => void await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
+        )
+
+    def _note(self, method: str, url: str) -> None:
+        path = urlsplit(url).path
+        if "/assistant/" in path:
+            self.requests.append(f"{method} {path.partition('/assistant/')[2]}")
+        if not url.startswith((self.lab.url, "data:", "blob:", "about:")):
+            self.strangers.append(url)

@@ -1,0 +1,291 @@
+"""``%ask`` in a real kernel of a real JupyterLab, against a scripted gateway."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.asking import Kernel, Ran, call, notebook_kernel, put
+from tests.gateway import Gateway, Reply, Request, running_gateway
+from tests.lab import Lab, running_lab
+
+ANSWERS = {
+    "mends": "You divide by zero.\n\n```python\n1 / 1\n```\n",
+    "json": 'Here:\n\n```json\n{"cities": ["Rome"]}\n```\n',
+    "prose": "No value at all.",
+    "evil": "Look: ![x](https://evil.example/?q=1) <img src='https://evil.example/'>",
+}
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    with running_gateway() as running:
+        for name, text in ANSWERS.items():
+            running.play(name)(_says(text))
+        yield running
+
+
+def _says(text: str) -> Any:
+    async def say(reply: Reply, request: Request) -> None:
+        await reply.head()
+        for piece in text.splitlines(keepends=True):
+            await reply.delta(content=piece)
+        await reply.finish()
+
+    return say
+
+
+@pytest.fixture(scope="module")
+def lab(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    environ = {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "markdown"}
+    environ |= {"JUPYTER_ASSISTANT_API_KEY": "sk-the-gateways-own-key"}
+    with running_lab(tmp_path_factory.mktemp("lab"), environ) as running:
+        (running.root / "deep").mkdir()
+        put(running.root / "deep" / "a.ipynb", "total = 41", "%ask …")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def loaded(lab: Lab) -> Iterator[Kernel]:
+    with notebook_kernel(lab, "deep/a.ipynb") as kernel:
+        assert kernel.run("total = 41\n%load_ext jupyter_assistant", "cell-0").status == "ok"
+        yield kernel
+
+
+@pytest.fixture
+def kernel(loaded: Kernel) -> Kernel:
+    """The kernel, in a new conversation with no model of its own."""
+    loaded.run("from jupyter_assistant.kernel.asking import forget; forget()")
+    return loaded
+
+
+def sent(gateway: Gateway) -> str:
+    """The last message that the model was sent."""
+    return gateway.posts[-1].question
+
+
+def test_an_answer_streams_into_one_output_as_markdown(kernel: Kernel) -> None:
+    ran = kernel.run("%ask --model markdown-200 what is total?", "cell-1")
+    assert ran.status == "ok" and ran.errors == []
+    assert len(ran.outputs) == 1
+    texts = [state for state in ran.states if state.startswith("## What")]
+    assert len(texts) > 3 and all(len(a) <= len(b) for a, b in zip(texts, texts[1:], strict=False))
+    assert ran.markdown.startswith("## What `total` is\n\nIt is computed in **cell 2**")
+    assert ran.markdown.rstrip().endswith(" s*") and "*gateway/markdown-200 · " in ran.markdown
+    assert ran.outputs[0]["data"]["text/plain"] == ran.markdown
+
+
+def test_the_asking_cell_is_the_context_as_it_is_now(kernel: Kernel, gateway: Gateway) -> None:
+    kernel.run("wide = 'not saved'\n%ask what is wide?", "cell-1")
+    assert "wide = 'not saved'" in sent(gateway) and "the active cell" in sent(gateway)
+    assert "total = 41" in sent(gateway)
+    assert "wide str" in sent(gateway)
+    assert sent(gateway).endswith("what is wide?")
+
+
+def test_a_question_may_end_in_a_question_mark_and_hold_braces(kernel: Kernel, gateway: Gateway) -> None:
+    kernel.run("%ask is {'a': 1} with {total} and $total a dict??", "cell-1")
+    assert sent(gateway).endswith("is {'a': 1} with 41 and 41 a dict??")
+    kernel.run("%%ask --fresh\nwhy does d['a']?\n{total}", "cell-1")
+    assert sent(gateway).endswith("why does d['a']?\n41")
+
+
+def test_values_errors_and_results_go_along(kernel: Kernel, gateway: Gateway) -> None:
+    kernel.run("import pandas as pd; sales = pd.DataFrame({'city': ['Rome'] * 40})")
+    failed = kernel.run("1 / 0")
+    kernel.run(f"%ask what is {{sales}} and {{Err[{failed.count}]}}?", "cell-1")
+    assert sent(gateway).endswith(f"what is `sales` and `Err[{failed.count}]`?")
+    assert "In the kernel now, sales DataFrame 40 x 1" in sent(gateway) and "city: " in sent(gateway)
+    assert "ZeroDivisionError: division by zero" in sent(gateway)
+
+
+@pytest.mark.parametrize(
+    ("context", "there", "missing"),
+    [
+        ("none", [], ["total = 41", "y = 2"]),
+        ("cell", ["y = 2"], ["total = 41"]),
+        ("notebook", ["y = 2", "total = 41"], []),
+        ("workspace", ["y = 2", "total = 41", "other notebooks"], []),
+    ],
+)
+def test_context_says_what_goes_with_the_question(
+    kernel: Kernel, gateway: Gateway, context: str, there: list[str], missing: list[str]
+) -> None:
+    kernel.run(f"y = 2\n%ask --context {context} tell me of it", "cell-1")
+    assert all(part in sent(gateway) for part in there), sent(gateway)
+    assert not any(part in sent(gateway) for part in missing), sent(gateway)
+
+
+def test_the_conversation_goes_on_until_a_fresh_one_and_is_the_servers(kernel: Kernel, lab: Lab) -> None:
+    for line in ("first question", "second question", "--fresh third question"):
+        kernel.run(f"%ask {line}", "cell-1")
+    newest, before = call(lab, "GET", "assistant/conversations")["conversations"][:2]
+    said = {one["id"]: call(lab, "GET", f"assistant/conversations/{one['id']}")["messages"] for one in (newest, before)}
+    asked = {key: [m["parts"][0]["text"] for m in found if m["role"] == "user"] for key, found in said.items()}
+    assert asked == {newest["id"]: ["third question"], before["id"]: ["first question", "second question"]}
+    listed = kernel.run("%ask history").markdown.splitlines()
+    assert "third question *(this session)*" in listed[0] and "first question" in listed[1]
+
+
+def test_a_deleted_conversation_is_begun_anew(kernel: Kernel, lab: Lab) -> None:
+    kernel.run("%ask one", "cell-1")
+    newest = call(lab, "GET", "assistant/conversations")["conversations"][0]["id"]
+    call(lab, "DELETE", f"assistant/conversations/{newest}")
+    assert "computed" in kernel.run("%ask two", "cell-1").markdown
+    assert call(lab, "GET", "assistant/conversations")["conversations"][0]["id"] != newest
+
+
+def test_code_json_var_insert_and_quiet_do_what_they_say(kernel: Kernel) -> None:
+    ran = kernel.run("%ask --model mends -f code --insert --var found mend it")
+    assert ran.markdown.startswith("```python\n1 / 1\n```\n\n*gateway/mends")
+    assert ran.next_inputs == ["1 / 1"]
+    assert kernel.value("found") == "1 / 1"
+    ran = kernel.run("%ask --model json -f json --var data --quiet which cities?")
+    assert ran.outputs == []
+    assert kernel.value("data") == {"cities": ["Rome"]}
+    assert kernel.value("[_answer.model, _answer.reason]") == ["gateway/json", "stop"]
+    ran = kernel.run("%ask --model prose -f json --var nothing which?")
+    assert "is not JSON" in ran.markdown and kernel.value("'nothing' in globals()") is False
+
+
+def test_fix_explains_the_last_error_and_puts_the_mended_cell_below(kernel: Kernel, gateway: Gateway) -> None:
+    kernel.run("def half(n):\n    return n / 0\nhalf(3)")
+    ran = kernel.run("%ask fix --model mends", "cell-1")
+    assert "You divide by zero" in ran.markdown
+    assert ran.next_inputs == ["1 / 1"]
+    asked = sent(gateway)
+    assert "return n / 0\nhalf(3)" in asked and "ZeroDivisionError: division by zero" in asked
+    assert "\x1b" not in asked and "site-packages" not in asked
+
+
+def test_again_asks_the_same_with_another_model(kernel: Kernel, gateway: Gateway) -> None:
+    kernel.run("%ask --model prose what is {total}?")
+    kernel.run("%ask again --model mends")
+    assert (gateway.posts[-1].model, sent(gateway).splitlines()[-1]) == ("mends", "what is 41?")
+
+
+def test_models_are_listed_and_chosen_for_the_session(kernel: Kernel, gateway: Gateway) -> None:
+    assert "- **`gateway/markdown`** (in use)" in kernel.run("%ask models").markdown
+    kernel.run("%ask use gateway/prose")
+    assert kernel.run("%ask hello").markdown.startswith("No value at all.")
+    assert "offline/responder" in kernel.complete("%ask --model ")
+
+
+def test_a_wrong_option_is_one_sentence_and_an_error_says_what_to_do(kernel: Kernel) -> None:
+    ran = kernel.run("%ask --nope what?")
+    assert "UsageError: --nope: is not an option" in ran.text
+    ran = kernel.run("%ask --model nowhere-to-be-found what?")
+    assert ran.status == "ok" and "> **" in ran.markdown and "Choose a model" in ran.markdown
+
+
+def test_an_interrupt_stops_the_model_and_keeps_the_text(kernel: Kernel, gateway: Gateway, lab: Lab) -> None:
+    left = len(gateway.disconnects)
+
+    def interrupt(ran: Ran) -> bool:
+        if "word5" not in ran.markdown:
+            return False
+        kernel.interrupt()
+        return True
+
+    ran = kernel.run("%ask --model paced-2000-50 go on\nprint('and on')", "cell-1", during=interrupt)
+    assert ran.status == "ok" and ran.errors == []
+    assert "word5" in ran.markdown and "\n\n*(stopped)*\n\n" in ran.markdown
+    assert "and on" in ran.text
+    gateway.wait(lambda g: len(g.disconnects) > left and g.open == 0)
+    newest = call(lab, "GET", "assistant/conversations")["conversations"][0]
+    messages = call(lab, "GET", f"assistant/conversations/{newest['id']}")["messages"]
+    assert messages[-1]["state"] == "cancelled" and "word5" in json.dumps(messages[-1]["parts"])
+
+
+def test_nothing_hostile_of_an_answer_reaches_the_output(kernel: Kernel) -> None:
+    markdown = kernel.run("%ask --model evil look").markdown
+    assert "![" not in markdown and "<img" not in markdown and "https://evil.example/?q=1" in markdown
+
+
+def test_a_renamed_notebook_is_asked_about_by_its_new_name(lab: Lab, gateway: Gateway) -> None:
+    put(lab.root / "old.ipynb", "renamed = 1")
+    with notebook_kernel(lab, "old.ipynb") as kernel:
+        kernel.run("%load_ext jupyter_assistant")
+        call(lab, "PATCH", "api/contents/old.ipynb", {"path": "new.ipynb"})
+        call(lab, "PATCH", f"api/sessions/{kernel.session_id}", {"path": "new.ipynb"})
+        assert "No value" in kernel.run("%ask --model prose of what?", "cell-0").markdown
+        assert '"new.ipynb"' in sent(gateway)
+
+
+def test_no_key_and_no_thread_is_in_the_kernel(kernel: Kernel) -> None:
+    kernel.run("%ask what?", "cell-1")
+    assert kernel.value("'sk-the-gateways-own-key' in str(dict(__import__('os').environ))") is False
+    threads = "[t.name for t in __import__('threading').enumerate() if 'assistant' in t.name]"
+    assert kernel.value(threads) == []
+    sockets = "[c for c in __import__('psutil').Process().net_connections('tcp') if c.raddr and c.raddr.port == %d]"
+    assert kernel.value(sockets % kernel.lab.port) == []
+
+
+def test_the_kernels_secret_is_in_no_log_and_reaches_no_model(kernel: Kernel, gateway: Gateway, lab: Lab) -> None:
+    name = "JUPYTER_ASSISTANT_KERNEL_TOKEN"
+    secret = kernel.value(f"__import__('os').environ[{name!r}]")
+    assert len(secret) >= 32
+    kernel.run(f"leak = __import__('os').environ[{name!r}]\n%ask what is in {{leak}} and $leak?", "cell-1")
+    assert secret not in gateway.posts[-1].body.decode()
+    assert secret not in Path(lab.log).read_text(errors="replace")
+
+
+def test_the_python_api_answers_streams_and_waits_on_a_loop(kernel: Kernel) -> None:
+    ran = kernel.run(
+        "from jupyter_assistant import ask, stream\n"
+        "answer = ask('of {total}?', model='mends')\n"
+        "print(answer.code, [e.name for e in stream('x', model='prose')][-1])\n"
+        "later = await ask.aio('y', model='prose')\n"
+        "print(later.text, [e.name async for e in stream.aio('z', model='prose')][0])\n"
+        "answer"
+    )
+    assert ran.text == "1 / 1 done\nNo value at all. run\n"
+    assert ran.outputs[-1]["data"]["text/markdown"].startswith("You divide by zero.")
+
+
+def test_a_failed_answer_raises_with_what_had_come(kernel: Kernel) -> None:
+    ran = kernel.run(
+        "from jupyter_assistant import ask\nfrom jupyter_assistant.errors import AnswerFailed\n"
+        "try:\n    ask('x', model='cut')\nexcept AnswerFailed as error:\n    print(error.hint, len(error.answer.text) > 0)"
+    )
+    assert ran.text.endswith("True\n") and len(ran.text) > 10
+
+
+def test_leaving_a_stream_stops_the_model(kernel: Kernel, gateway: Gateway) -> None:
+    kernel.run(
+        "from jupyter_assistant import stream\n"
+        "for event in stream('x', model='paced-2000-50'):\n    if event.name == 'token':\n        break\ndel event\n"
+        "async for event in stream.aio('x', model='paced-2000-50', fresh=True):\n    if event.name == 'token':\n        break"
+    )
+    kernel.run("import gc; gc.collect()")
+    gateway.wait(lambda g: g.open == 0)
+
+
+def test_completion_offers_options_values_and_variables(kernel: Kernel) -> None:
+    assert kernel.complete("%ask --mod") == ["--model"]
+    assert kernel.complete("%ask --context ") == ["none", "cell", "notebook", "workspace"]
+    assert kernel.complete("%ask what is {tot") == ["total"]
+    assert kernel.complete("%ask hist") == ["history"]
+    assert "total" in kernel.complete("tot")
+
+
+def test_unloading_undoes_all(lab: Lab) -> None:
+    look = (
+        "_shell = get_ipython(); _seen = [sorted(_shell.magics_manager.magics['line']), "
+        "sorted(_shell.magics_manager.magics['cell']), len(_shell.input_transformers_cleanup), "
+        "len(_shell.Completer.custom_matchers), len(_shell.events.callbacks['post_run_cell'])]"
+    )
+    with notebook_kernel(lab, "unloaded.ipynb") as kernel:
+        kernel.run(look)
+        before = kernel.value("_seen")
+        kernel.run("%load_ext jupyter_assistant\n%reload_ext jupyter_assistant")
+        kernel.run(look)
+        assert kernel.value("_seen") != before
+        kernel.run("%ask hello")
+        kernel.run("%unload_ext jupyter_assistant")
+        kernel.run(look)
+        assert kernel.value("_seen") == before

