@@ -11,6 +11,7 @@ import logging
 import random
 import tempfile
 import time
+from array import array
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -20,10 +21,13 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 
 from benchmarks.figures import show
 from jupyter_assistant.notebooks import Notebooks
+from jupyter_assistant.notebooks.search.vectors import OVERSAMPLED, likely, nearest, signs
 
 FOLDERS = 400
 NOTEBOOKS = 25
 CELLS = 10
+VALUES = 768
+PLACES = 20
 TICK = 0.001
 SYLLABLES = ("ra", "ten", "mo", "del", "fit", "sa", "les", "da", "ta", "pri", "ce", "ar", "gu", "loss", "mean")
 COMMON = ("import", "pandas", "data", "plot", "mean", "model", "train", "value", "price", "frame", "figure", "table")
@@ -152,12 +156,33 @@ async def saved(notebooks: Notebooks, file: Path) -> None:
     show("search for a cell that was just saved", times, "ms", 300)
 
 
+def direction(rnd: random.Random) -> array[float]:
+    values = [rnd.gauss(0, 1) for _ in range(VALUES)]
+    length = sum(value * value for value in values) ** 0.5
+    return array("f", (value / length for value in values))
+
+
+def vectors() -> None:
+    """The nearest of 100 000 vectors, as a search with embeddings looks for them beside the words."""
+    rnd = random.Random(2)
+    known = {number: rnd.getrandbits(VALUES) for number in range(100_000)}
+    kept = [direction(rnd) for _ in range(OVERSAMPLED * PLACES)]
+    took = []
+    for _ in range(20):
+        asked, began = direction(rnd), time.perf_counter()
+        chosen = likely(signs(asked), known, OVERSAMPLED * PLACES)
+        nearest(asked, dict(zip(chosen, kept, strict=True)), PLACES)
+        took.append(1e3 * (time.perf_counter() - began))
+    show(f"the nearest of 100 000 vectors of {VALUES} values", took, "ms", 50)
+
+
 def main() -> None:
     """Make the tree, measure, delete it."""
     with tempfile.TemporaryDirectory() as name:
         root, index = Path(name, "root"), Path(name, "index")
         words = tree(root)
         asyncio.run(measure(root, index, words))
+    vectors()
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from fastmcp.tools.base import ToolResult
 from jupyter_assistant.server.asgi import Application
 from jupyter_assistant.server.mcp import Endpoint
 from jupyter_assistant.server.mcp.desk import Desk
-from jupyter_assistant.server.mcp.protocol import Listing, mounted, served
+from jupyter_assistant.server.mcp.protocol import Served, mounted, served
 from jupyter_assistant.tools import Image, Registry, Text, Tool, ToolOutput
 from tests.conftest import Json, Server
 
@@ -95,7 +95,10 @@ class Conforming(Endpoint):
 
     def _application(self) -> Application:
         server = served(self._desk)
-        server.middleware = [each for each in server.middleware if not isinstance(each, Listing)]
+        server.middleware = [each for each in server.middleware if not isinstance(each, Served)]
+        server._mcp_server.add_request_handler(
+            "resources/list", mcp_types.PaginatedRequestParams, server._on_list_resources
+        )
         add_tools(server)
         add_resources(server)
         add_prompts(server)

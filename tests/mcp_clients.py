@@ -6,9 +6,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
+import nbformat
 
 from jupyter_assistant.server.mcp import Endpoint
 from jupyter_assistant.server.mcp.desk import Desk
@@ -180,3 +182,35 @@ async def sdk_client(server: Server, era: str) -> AsyncIterator[Any]:
         transport: Any = streamable_http_client(address(server), http_client=http)
         async with Client(transport, mode=MODERN if era == MODERN else "legacy") as client:
             yield client
+
+
+# ---------------------------------------------------------------- notebooks
+
+
+def put(server: Server, path: str, *cells: Any) -> Path:
+    """A notebook with these cells, of ids a, b, c…"""
+    notebook = nbformat.v4.new_notebook(
+        cells=list(cells), metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
+    for cell, name in zip(notebook.cells, "abcdefgh", strict=False):
+        cell.id = name
+    file = server.root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, file)
+    return file
+
+
+def code(source: str, *outputs: Any) -> Any:
+    return nbformat.v4.new_code_cell(source, outputs=list(outputs), execution_count=1 if outputs else None)
+
+
+def printed(text: str) -> Any:
+    return nbformat.v4.new_output("stream", name="stdout", text=text)
+
+
+def picture() -> Any:
+    return nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo=\n", "text/plain": "<Figure>"})
+
+
+def text_of(result: Any) -> str:
+    return "\n".join(part.text for part in result.content if part.type == "text")

@@ -193,6 +193,7 @@ class Page:
         self.metadata: Json = {}
         self.dirty = False
         self.kernel_id: str | None = None
+        self.save_error = ""
         self.shown = {"read_only": False, "collaborative": False, "views": 1, "current": True, **shown}
         self._version = 0
         self._changed: dict[str, int] = {}
@@ -306,7 +307,7 @@ class Page:
             names = getattr(self, f"_do_{edit['edit']}")(edit)
             named.update(dict.fromkeys(names))
             inserted += [name for name in names if name not in was]
-        clean = not self.dirty
+        clean = not self.dirty and not self.save_error
         self.touch(*named)
         self.mark(True)
         if clean:
@@ -322,7 +323,9 @@ class Page:
             for name in named
         ]
         revision = self._said = str(self._version)
-        return {"revision": revision, "inserted": inserted, "cells": cells, "dirty": self.dirty, "saved": clean}
+        failed = {"save_error": self.save_error} if self.save_error else {}
+        done = {"revision": revision, "inserted": inserted, "cells": cells}
+        return {**done, "dirty": self.dirty, "saved": clean, **failed}
 
     def _place(self, edit: Json) -> int:
         if "after" in edit:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -70,18 +71,22 @@ def sent(gateway: Gateway) -> str:
 
 def test_an_answer_streams_into_one_output_as_markdown(kernel: Kernel) -> None:
     ran = kernel.run("%ask --model markdown-200 what is total?", "cell-1")
-    assert ran.status == "ok" and ran.errors == []
+    assert ran.status == "ok"
+    assert ran.errors == []
     assert len(ran.outputs) == 1
     texts = [state for state in ran.states if state.startswith("## What")]
-    assert len(texts) > 3 and all(len(a) <= len(b) for a, b in zip(texts, texts[1:], strict=False))
+    assert len(texts) > 3
+    assert all(len(a) <= len(b) for a, b in itertools.pairwise(texts))
     assert ran.markdown.startswith("## What `total` is\n\nIt is computed in **cell 2**")
-    assert ran.markdown.rstrip().endswith(" s*") and "*gateway/markdown-200 · " in ran.markdown
+    assert ran.markdown.rstrip().endswith(" s*")
+    assert "*gateway/markdown-200 · " in ran.markdown
     assert ran.outputs[0]["data"]["text/plain"] == ran.markdown
 
 
 def test_the_asking_cell_is_the_context_as_it_is_now(kernel: Kernel, gateway: Gateway) -> None:
     kernel.run("wide = 'not saved'\n%ask what is wide?", "cell-1")
-    assert "wide = 'not saved'" in sent(gateway) and "the active cell" in sent(gateway)
+    assert "wide = 'not saved'" in sent(gateway)
+    assert "the active cell" in sent(gateway)
     assert "total = 41" in sent(gateway)
     assert "wide str" in sent(gateway)
     assert sent(gateway).endswith("what is wide?")
@@ -99,7 +104,8 @@ def test_values_errors_and_results_go_along(kernel: Kernel, gateway: Gateway) ->
     failed = kernel.run("1 / 0")
     kernel.run(f"%ask what is {{sales}} and {{Err[{failed.count}]}}?", "cell-1")
     assert sent(gateway).endswith(f"what is `sales` and `Err[{failed.count}]`?")
-    assert "In the kernel now, sales DataFrame 40 x 1" in sent(gateway) and "city: " in sent(gateway)
+    assert "In the kernel now, sales DataFrame 40 x 1" in sent(gateway)
+    assert "city: " in sent(gateway)
     assert "ZeroDivisionError: division by zero" in sent(gateway)
 
 
@@ -128,7 +134,8 @@ def test_the_conversation_goes_on_until_a_fresh_one_and_is_the_servers(kernel: K
     asked = {key: [m["parts"][0]["text"] for m in found if m["role"] == "user"] for key, found in said.items()}
     assert asked == {newest["id"]: ["third question"], before["id"]: ["first question", "second question"]}
     listed = kernel.run("%ask history").markdown.splitlines()
-    assert "third question *(this session)*" in listed[0] and "first question" in listed[1]
+    assert "third question *(this session)*" in listed[0]
+    assert "first question" in listed[1]
 
 
 def test_a_deleted_conversation_is_begun_anew(kernel: Kernel, lab: Lab) -> None:
@@ -149,7 +156,8 @@ def test_code_json_var_insert_and_quiet_do_what_they_say(kernel: Kernel) -> None
     assert kernel.value("data") == {"cities": ["Rome"]}
     assert kernel.value("[_answer.model, _answer.reason]") == ["gateway/json", "stop"]
     ran = kernel.run("%ask --model prose -f json --var nothing which?")
-    assert "is not JSON" in ran.markdown and kernel.value("'nothing' in globals()") is False
+    assert "is not JSON" in ran.markdown
+    assert kernel.value("'nothing' in globals()") is False
 
 
 def test_fix_explains_the_last_error_and_puts_the_mended_cell_below(kernel: Kernel, gateway: Gateway) -> None:
@@ -158,8 +166,10 @@ def test_fix_explains_the_last_error_and_puts_the_mended_cell_below(kernel: Kern
     assert "You divide by zero" in ran.markdown
     assert ran.next_inputs == ["1 / 1"]
     asked = sent(gateway)
-    assert "return n / 0\nhalf(3)" in asked and "ZeroDivisionError: division by zero" in asked
-    assert "\x1b" not in asked and "site-packages" not in asked
+    assert "return n / 0\nhalf(3)" in asked
+    assert "ZeroDivisionError: division by zero" in asked
+    assert "\x1b" not in asked
+    assert "site-packages" not in asked
 
 
 def test_again_asks_the_same_with_another_model(kernel: Kernel, gateway: Gateway) -> None:
@@ -179,7 +189,9 @@ def test_a_wrong_option_is_one_sentence_and_an_error_says_what_to_do(kernel: Ker
     ran = kernel.run("%ask --nope what?")
     assert "UsageError: --nope: is not an option" in ran.text
     ran = kernel.run("%ask --model nowhere-to-be-found what?")
-    assert ran.status == "ok" and "> **" in ran.markdown and "Choose a model" in ran.markdown
+    assert ran.status == "ok"
+    assert "> **" in ran.markdown
+    assert "`%ask models` lists" in ran.markdown
 
 
 def test_an_interrupt_stops_the_model_and_keeps_the_text(kernel: Kernel, gateway: Gateway, lab: Lab) -> None:
@@ -192,18 +204,36 @@ def test_an_interrupt_stops_the_model_and_keeps_the_text(kernel: Kernel, gateway
         return True
 
     ran = kernel.run("%ask --model paced-2000-50 go on\nprint('and on')", "cell-1", during=interrupt)
-    assert ran.status == "ok" and ran.errors == []
-    assert "word5" in ran.markdown and "\n\n*(stopped)*\n\n" in ran.markdown
+    assert ran.status == "ok"
+    assert ran.errors == []
+    assert "word5" in ran.markdown
+    assert "\n\n*(stopped)*\n\n" in ran.markdown
     assert "and on" in ran.text
     gateway.wait(lambda g: len(g.disconnects) > left and g.open == 0)
     newest = call(lab, "GET", "assistant/conversations")["conversations"][0]
     messages = call(lab, "GET", f"assistant/conversations/{newest['id']}")["messages"]
-    assert messages[-1]["state"] == "cancelled" and "word5" in json.dumps(messages[-1]["parts"])
+    assert messages[-1]["state"] == "cancelled"
+    assert "word5" in json.dumps(messages[-1]["parts"])
+
+
+def test_an_interrupt_before_the_first_event_leaves_nothing_running(kernel: Kernel, gateway: Gateway) -> None:
+    def interrupt(ran: Ran) -> bool:
+        if ran.markdown != "*…*":
+            return False
+        kernel.interrupt()
+        return True
+
+    ran = kernel.run("%ask --fresh --model paced-2000-50 go on", "cell-1", during=interrupt)
+    assert (ran.status, ran.errors) == ("ok", [])
+    assert "(stopped)" in ran.markdown
+    gateway.wait(lambda g: g.open == 0)
 
 
 def test_nothing_hostile_of_an_answer_reaches_the_output(kernel: Kernel) -> None:
     markdown = kernel.run("%ask --model evil look").markdown
-    assert "![" not in markdown and "<img" not in markdown and "https://evil.example/?q=1" in markdown
+    assert "![" not in markdown
+    assert "<img" not in markdown
+    assert "https://evil.example/?q=1" in markdown
 
 
 def test_a_renamed_notebook_is_asked_about_by_its_new_name(lab: Lab, gateway: Gateway) -> None:
@@ -250,19 +280,30 @@ def test_the_python_api_answers_streams_and_waits_on_a_loop(kernel: Kernel) -> N
 def test_a_failed_answer_raises_with_what_had_come(kernel: Kernel) -> None:
     ran = kernel.run(
         "from jupyter_assistant import ask\nfrom jupyter_assistant.errors import AnswerFailed\n"
-        "try:\n    ask('x', model='cut')\nexcept AnswerFailed as error:\n    print(error.hint, len(error.answer.text) > 0)"
+        "try:\n    ask('x', model='cut')\nexcept AnswerFailed as error:\n    print(error.hint, bool(error.answer.text))"
     )
-    assert ran.text.endswith("True\n") and len(ran.text) > 10
+    assert ran.text.endswith("True\n")
+    assert len(ran.text) > 10
 
 
 def test_leaving_a_stream_stops_the_model(kernel: Kernel, gateway: Gateway) -> None:
     kernel.run(
         "from jupyter_assistant import stream\n"
         "for event in stream('x', model='paced-2000-50'):\n    if event.name == 'token':\n        break\ndel event\n"
-        "async for event in stream.aio('x', model='paced-2000-50', fresh=True):\n    if event.name == 'token':\n        break"
+        "async for event in stream.aio('x', model='paced-2000-50', fresh=True):\n"
+        "    if event.name == 'token':\n        break"
     )
     kernel.run("import gc; gc.collect()")
     gateway.wait(lambda g: g.open == 0)
+
+
+def test_answers_that_are_asked_for_at_once_all_come(kernel: Kernel) -> None:
+    ran = kernel.run(
+        "import asyncio\nfrom jupyter_assistant import ask\n"
+        "found = await asyncio.gather(*(ask.aio(f'{n}', model='echo', context='none') for n in range(5)))\n"
+        "print([one.text for one in found])"
+    )
+    assert ran.text == "['0', '1', '2', '3', '4']\n"
 
 
 def test_completion_offers_options_values_and_variables(kernel: Kernel) -> None:

@@ -1,7 +1,9 @@
-"""Without a Jupyter server: the gateway of the environment is asked from the process itself, or the built-in responder."""
+"""Without a Jupyter server the process asks the gateway of its environment itself, or the built-in responder."""
 
 from __future__ import annotations
 
+import http.server
+import json
 import os
 import re
 import subprocess
@@ -12,21 +14,25 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
-import pexpect
 import pytest
 
 from jupyter_assistant.kernel import finding
+from jupyter_assistant.kernel.asking import Asked, Session
 from jupyter_assistant.kernel.client.stream import Event
 from jupyter_assistant.kernel.local import Local
 from jupyter_assistant.messages import ContextItem
 from tests.gateway import Gateway
+
+pexpect: Any = pytest.importorskip("pexpect")
 
 PREFIX = "JUPYTER_ASSISTANT_"
 
 
 def environ(gateway: Gateway | None = None, model: str = "echo", **more: str) -> dict[str, str]:
     """The machine's environment without anybody's server or keys."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("JPY_", "JUPYTER_")) and not k.endswith("_API_KEY")}
+    kept = {
+        k: v for k, v in os.environ.items() if not k.startswith(("JPY_", "JUPYTER_")) and not k.endswith("_API_KEY")
+    }
     if gateway is not None:
         kept |= {PREFIX + "BASE_URL": gateway.url, PREFIX + "MODEL": model, PREFIX + "API_KEY": "sk-canary-of-a-key"}
     return {**kept, **more}
@@ -46,12 +52,12 @@ def test_the_events_are_those_of_a_server(gateway: Gateway) -> None:
         "conversation_id": answer.conversation_id,
         "model": "gateway/reasoning",
     }
-    assert events[-1].data == {"reason": "stop"} and text(events) == "The answer."
+    assert events[-1].data == {"reason": "stop"}
+    assert text(events) == "The answer."
     assert gateway.posts[-1].headers["authorization"] == "Bearer sk-canary-of-a-key"
 
 
 def test_no_thread_and_no_connection_outlives_an_answer(gateway: Gateway) -> None:
-    before = threading.active_count()
     local = Local(environ(gateway, "paced-5000-50"))
     with local.ask({"question": "left"}) as answer:
         next(answer)
@@ -62,7 +68,10 @@ def test_no_thread_and_no_connection_outlives_an_answer(gateway: Gateway) -> Non
         if event.name == "token":
             stopped.stop()
     assert events[-1].data == {"reason": "cancelled"}
-    assert threading.active_count() == before
+    for thread in threading.enumerate():
+        if thread.name.startswith("jupyter-assistant"):
+            thread.join(10)  # it may be in the middle of an import
+            assert not thread.is_alive()
     gateway.wait(lambda g: g.open == 0)
 
 
@@ -101,7 +110,9 @@ def test_what_is_sent_holds_no_secret_of_the_process(gateway: Gateway) -> None:
     item = ContextItem("cell", "In [1]", "key = 'sk-canary-of-a-key' # a-token-of-somebody")
     list(local.ask({"question": "is a-token-of-somebody safe? sk-abcdefghijklmnop"}, [item]))
     body = gateway.posts[-1].body.decode()
-    assert "a-token-of-somebody" not in body and "sk-canary" not in body and "sk-abcdef" not in body
+    assert "a-token-of-somebody" not in body
+    assert "sk-canary" not in body
+    assert "sk-abcdef" not in body
     assert "[hidden]" in body
 
 
@@ -133,6 +144,55 @@ def test_a_process_that_no_server_started_has_none(tmp_path: Path, monkeypatch: 
     assert finding.path(None) == ""
 
 
+class _Plain(http.server.BaseHTTPRequestHandler):
+    """A Jupyter server without the assistant, as far as it matters here."""
+
+    def do_POST(self) -> None:
+        self.send_error(404)
+
+    do_GET = do_POST
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
+    """This process as the kernel of a server without the assistant; gives the server's port."""
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Plain) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        told = {"hostname": "127.0.0.1", "port": server.server_port, "token": "t", "pid": os.getpid(), "base_url": "/"}
+        (tmp_path / f"jpserver-{os.getpid()}.json").write_text(json.dumps(told))
+        monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+        monkeypatch.setenv(finding.PARENT, str(os.getpid()))
+        yield int(server.server_port)
+        server.shutdown()
+        thread.join()
+
+
+def test_a_server_without_the_assistant_is_passed_by(
+    elsewhere: int, gateway: Gateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environ(gateway).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv(finding.PARENT, str(os.getpid()))
+    found = finding.server()
+    assert found is not None
+    assert found.url == f"http://127.0.0.1:{elsewhere}/"
+    exchange = Session().ask(Asked("hello"))
+    assert text(list(exchange)) == "hello"
+
+
+def test_without_ipython_the_api_asks_all_the_same(gateway: Gateway, tmp_path: Path) -> None:
+    code = "from jupyter_assistant import ask, stream; print(ask('hello').text, [e.name for e in stream('x')][-1])"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environ(gateway), capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert done.stdout == "hello done\n"
+    assert done.stderr == ""
+
+
 @pytest.fixture
 def ipython(tmp_path: Path) -> Iterator[Any]:
     """``ipython`` in a pseudo-terminal; give it its environment."""
@@ -159,7 +219,8 @@ def test_a_terminal_gets_the_text_as_it_comes(ipython: Any, gateway: Gateway) ->
     for word in ("word0 ", "word20 word21", "word59"):
         terminal.expect_exact(word)
     terminal.expect_exact("In [3]: ")
-    assert "word59" not in terminal.before and "**" not in terminal.before
+    assert "word59" not in terminal.before
+    assert "**" not in terminal.before
     assert gateway.posts[-1].question.endswith("what is this?")
     terminal.sendline("x = 41")
     terminal.expect_exact("In [4]: ")
@@ -216,5 +277,6 @@ def test_nbconvert_runs_it_and_what_is_saved_reads_without_us(executed: Path, ga
     for form, suffix in (("markdown", "md"), ("html", "html")):
         _nbconvert(executed.parent, environ(), "--to", form, str(executed))
         page = executed.with_suffix(f".{suffix}").read_text("utf-8")
-        assert "what is 41 and 41?" in page and re.search(r"gateway/echo · \d", page)
+        assert "what is 41 and 41?" in page
+        assert re.search(r"gateway/echo · \d", page)
     assert re.search(r"<em>gateway/echo · [\d.]+ s</em>", page)

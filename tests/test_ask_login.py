@@ -96,7 +96,8 @@ async def test_each_server_has_a_secret_of_its_own_and_takes_it_away(
     import os
 
     secret = server.extension.kernel_secret
-    assert os.environ[KERNEL_VARIABLE] == secret and len(secret) >= 32
+    assert os.environ[KERNEL_VARIABLE] == secret
+    assert len(secret) >= 32
     other = AssistantExtension(parent=server.app)
     other.serverapp = server.app
     other.initialize_settings()

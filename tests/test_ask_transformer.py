@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
-from IPython.core.inputtransformer2 import TransformerManager
+from IPython.core import inputtransformer2
 
 from jupyter_assistant.kernel.transformer import keep_questions
 
 
+def ipython() -> Any:
+    """IPython's own transformation of cells."""
+    made: Any = inputtransformer2.TransformerManager
+    return made()
+
+
 def transformed(cell: str) -> str:
-    manager = TransformerManager()
+    manager = ipython()
     manager.cleanup_transforms.append(keep_questions)
-    return manager.transform_cell(cell)
+    return str(manager.transform_cell(cell))
 
 
 def asks(question: str) -> str:
@@ -46,10 +54,7 @@ def test_it_works_indented_between_other_lines_and_more_than_once() -> None:
 
 
 def test_a_continued_line_is_one_question() -> None:
-    assert transformed("%ask what is \\\n  this?") == asks("what is    this?") or "what is" in transformed(
-        "%ask what is \\\n  this?"
-    )
-    assert "pinfo" not in transformed("%ask what is \\\n  this?")
+    assert transformed("%ask what is \\\n  this?") == asks("what is    this?")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +63,6 @@ def test_a_continued_line_is_one_question() -> None:
         "df?",
         "df.head??",
         "%ask?",
-        "%ask ?",
         "%time x",
         "%asking what?",
         "x = 5 %ask\n",
@@ -67,10 +71,9 @@ def test_a_continued_line_is_one_question() -> None:
     ],
 )
 def test_other_lines_are_left_to_ipython(cell: str) -> None:
-    if cell != "%ask ?":
-        assert transformed(cell) == TransformerManager().transform_cell(cell)
+    assert transformed(cell) == ipython().transform_cell(cell)
 
 
 def test_a_cells_magic_has_its_body_to_itself() -> None:
     for cell in ("%%ask what is df?\nand %this?\n%ask x?", "%%bash\n%ask x?", "%%ask\nwhat is df?"):
-        assert transformed(cell) == TransformerManager().transform_cell(cell)
+        assert transformed(cell) == ipython().transform_cell(cell)

@@ -1,4 +1,4 @@
-"""What the front-end weighs, compressed as a server sends it: the page's start, the sidebar, and all of it."""
+"""What the front-end weighs, compressed as a server sends it: the page's start, the sidebar, the panel in a cell."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ import pytest
 import jupyter_assistant
 
 LABEXTENSION = Path(jupyter_assistant.__file__).parent / "labextension"
+STATIC = Path(jupyter_assistant.__file__).parent / "static"
 
 START_KB = 20
 """What every page of JupyterLab loads, whether the assistant is used or not."""
 
 PANEL_KB = 60
-"""What the sidebar loads when it is first shown (DESIGN §14)."""
+"""What the sidebar loads when it is first shown, and what a panel in a cell is, with its style (DESIGN §14)."""
 
 ALL_KB = 200
 
@@ -57,3 +58,17 @@ def test_the_panels_own_code_keeps_within_its_budget(chunks: Chunks, at_start: C
 
 def test_all_scripts_together_keep_within_their_budget(chunks: Chunks) -> None:
     assert sum(chunks.values()) <= ALL_KB, chunks
+
+
+def test_the_panel_for_cells_is_one_module_and_one_style_sheet_within_its_budget() -> None:
+    names = sorted(path.name for path in STATIC.iterdir())
+    assert names == ["panel.css", "panel.js"], "the front-end is not built: run make front-end"
+    weights = {name: len(gzip.compress((STATIC / name).read_bytes(), 9)) / 1000 for name in names}
+    assert sum(weights.values()) <= PANEL_KB, weights
+
+
+def test_the_panel_for_cells_loads_nothing_else() -> None:
+    script, style = ((STATIC / name).read_text("utf-8") for name in ("panel.js", "panel.css"))
+    assert re.findall(r"""(?:^|[;}])import[ {*"'(]|[^.\w]import\(""", script) == []
+    assert re.search(r"export\s*\{\s*\w+ as default\s*\}|export default", script)
+    assert not re.search(r"url\(|@import", style)

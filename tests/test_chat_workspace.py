@@ -13,8 +13,8 @@ import pytest
 from jupyter_assistant.assistant import workspace
 from jupyter_assistant.context import Redactor, build, estimate_tokens
 from jupyter_assistant.context.workspace import FoundCell, chosen, found_items, is_foreign, names_beyond, summary
-from jupyter_assistant.notebooks import search
 from jupyter_assistant.notebooks.cells import Cell, Snapshot
+from jupyter_assistant.notebooks.search import upkeep
 from tests.conftest import Server
 from tests.gateway import Gateway
 
@@ -140,7 +140,7 @@ async def test_what_is_not_asked_for_is_not_waited_for_but_indexed_for_the_next_
     server: Server, notebooks: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(workspace, "UNASKED", 30.0)
-    monkeypatch.setattr(search, "IDLE", 0.01)
+    monkeypatch.setattr(upkeep, "IDLE", 0.01)
     first = await server.ask("how are vans calculated?", notebook={"path": SALES})
     assert not data(first, "sources")
     built = server.built.notebooks

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_assistant.context import Redactor, build, estimate_tokens
-from jupyter_assistant.context.kernel import documentation_asked, kernel_items, names_asked
+from jupyter_assistant.context.kernel import documentation_asked, is_asked, kernel_items, names_asked
 from jupyter_assistant.llm.offline import Offline
 from jupyter_assistant.messages import KernelView, NotebookFocus, Token, Variable
 from jupyter_assistant.notebooks.cells import Cell, Snapshot
@@ -129,3 +129,23 @@ def test_without_a_kernel_the_responder_reads_the_code_as_before() -> None:
     said = answer("which variables are there?", None)
     assert "`orders` [cell 1]" in said
     assert "what they hold in the kernel now I cannot see" in said
+
+
+@pytest.mark.parametrize(
+    ("question", "asked"),
+    [
+        ("which variables are there?", True),
+        ("what is total?", True),
+        ("what columns does orders have?", True),
+        ("is unit_price the same everywhere?", True),
+        ("show `x`", True),
+        ("what does np.mean do?", True),
+        ("is unitPrice set?", True),
+        ("Why does this fail?", False),
+        ("Explain this cell", False),
+        ("Where is the mean computed?", False),
+        ("fix it", False),
+    ],
+)
+def test_only_a_question_about_what_the_kernel_holds_waits_long_for_it(question: str, asked: bool) -> None:
+    assert is_asked(question) is asked

@@ -53,7 +53,7 @@ def test_the_smallest_question_is_read() -> None:
         ({"question": "x", "mode": "fast"}, "mode"),
         ({"question": "x", "mode": []}, "mode"),
         ({"question": "x", "profile": "p"}, "profile"),
-        ({"question": "x", "attachments": [{"kind": "cell"}]}, "attachments"),
+        ({"question": "x", "attachments": [{"kind": "cell"}]}, "attachments[0].kind"),
         ({"question": "x", "attachments": "no"}, "attachments"),
         ({"question": "x", "notebook": "a.ipynb"}, "notebook"),
         ({"question": "x", "notebook": {}}, "notebook.path"),

@@ -55,7 +55,8 @@ def test_an_answers_events_come_in_order_and_end_with_done(talk: Talk) -> None:
         events = list(answer)
     assert [event.number for event in events] == list(range(1, len(events) + 1))
     assert (events[0].name, events[-1].name, events[-1].data) == ("run", "done", {"reason": "stop"})
-    assert answer.run_id == events[0].data["run_id"] and answer.conversation_id
+    assert answer.run_id == events[0].data["run_id"]
+    assert answer.conversation_id
     assert text(events) == WHOLE
 
 
@@ -103,7 +104,8 @@ def test_closing_from_another_thread_ends_the_reader_and_the_run(talk: Talk, gat
     gateway.wait(lambda g: g.open > 0)
     answer.close()
     reader.join(10)
-    assert not reader.is_alive() and read[0].name == "run"
+    assert not reader.is_alive()
+    assert read[0].name == "run"
     gateway.wait(lambda g: g.open == 0)
 
 
@@ -112,9 +114,10 @@ def test_a_stop_before_the_first_event_finds_the_run_all_the_same(talk: Talk, ga
     reply = answer._first()
     answer._asked = True
     reply.close()
+    assert answer.run_id == reply.headers["x-run-id"]
+    answer.run_id = ""
     answer.stop()
     gateway.wait(lambda g: g.open == 0)
-    assert answer.run_id == ""
 
 
 def test_leaving_lets_the_run_go_on(talk: Talk) -> None:
@@ -152,7 +155,8 @@ def test_a_refusal_is_an_error_of_the_tree() -> None:
         return {"error": {"code": "x", "message": "No.", "hint": "Do.", **said}}
 
     gone = refusal(410, {**body(), "snapshot": {"a": 1}})
-    assert isinstance(gone, Gone) and gone.snapshot == {"a": 1}
+    assert isinstance(gone, Gone)
+    assert gone.snapshot == {"a": 1}
     assert isinstance(refusal(413, body()), TooLarge)
     assert isinstance(refusal(500, None), ServerRefused)
     plain = refusal(503, body())
@@ -161,11 +165,13 @@ def test_a_refusal_is_an_error_of_the_tree() -> None:
 
 def test_requests_give_status_and_json(talk: Talk) -> None:
     status, listed = talk.request("GET", "models")
-    assert status == 200 and listed["default"]
+    assert status == 200
+    assert listed["default"]
     assert talk.request("POST", "chat/none/stop")[0] == 404
     assert talk.get("health")["version"]
     reply = talk.send("GET", "api/status")
-    assert reply.headers["content-type"] == "application/json" and reply.json()["started"]
+    assert reply.headers["content-type"] == "application/json"
+    assert reply.json()["started"]
 
 
 BODY = b"5\r\nhello\r\n7;a=b\r\n, world\r\n0\r\n\r\n"
@@ -175,15 +181,18 @@ BODY = b"5\r\nhello\r\n7;a=b\r\n, world\r\n0\r\n\r\n"
 def test_chunks_are_read_however_they_are_cut(step: int) -> None:
     pieces = _Pieces()
     found = b"".join(pieces.feed(BODY[at : at + step]) for at in range(0, len(BODY), step))
-    assert found == b"hello, world" and pieces.ended
+    assert found == b"hello, world"
+    assert pieces.ended
     with pytest.raises(ValueError, match="invalid literal"):
         _Pieces().feed(b"<html>\r\n")
 
 
 def test_a_body_of_a_told_length_ends_there() -> None:
     body = _Length(5)
-    assert body.feed(b"hel") == b"hel" and body.incomplete
-    assert body.feed(b"lo, and more") == b"lo" and body.ended
+    assert body.feed(b"hel") == b"hel"
+    assert body.incomplete
+    assert body.feed(b"lo, and more") == b"lo"
+    assert body.ended
     assert _Length(0).ended
 
 

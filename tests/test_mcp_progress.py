@@ -11,8 +11,7 @@ import pytest
 from jupyter_assistant.server.mcp.reports import Pace, Reports, reporting
 from jupyter_assistant.tools.progress import Progress, heard_by, is_heard, tell
 from tests.conftest import Json, Server
-from tests.mcp_clients import ERAS, MODERN, sdk_client
-from tests.test_mcp_notebooks import code, put, text_of
+from tests.mcp_clients import ERAS, MODERN, code, put, sdk_client, text_of
 
 Told = list[tuple[float, "float | None", str]]
 

@@ -21,10 +21,10 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 
 from jupyter_assistant.errors import InvalidInput, NotebookBusy, NotebookNotFound, PathRefused
 from jupyter_assistant.messages import CellError
-from jupyter_assistant.notebooks import Notebooks, search, tree
+from jupyter_assistant.notebooks import Notebooks, tree
 from jupyter_assistant.notebooks.cells import Cell, Output
 from jupyter_assistant.notebooks.listing import Sighting
-from jupyter_assistant.notebooks.search import Found, Place
+from jupyter_assistant.notebooks.search import Found, Place, upkeep
 from jupyter_assistant.notebooks.search.index import Index
 from jupyter_assistant.notebooks.search.rows import page
 from jupyter_assistant.notebooks.search.words import headings, parse, snippet, titles
@@ -161,7 +161,7 @@ def test_a_question_is_found_by_its_telling_words() -> None:
 
 
 def test_a_common_word_does_not_hide_a_rare_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jupyter_assistant.notebooks.search.index.CANDIDATES", 5)
+    monkeypatch.setattr("jupyter_assistant.notebooks.search.answers.CANDIDATES", 5)
     with closing(indexed(*["import pandas"] * 20, "pandas rare", "rare")) as index:
         assert found(index, "pandas rare") == ["c20", "c21"]
         assert len(found(index, "pandas missing")) > 0
@@ -275,7 +275,7 @@ async def test_what_is_written_without_touching_a_folder_is_found_a_little_later
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tree, "SETTLED", -60.0)  # at once
-    monkeypatch.setattr(search, "FRESH", 0.2)
+    monkeypatch.setattr(upkeep, "FRESH", 0.2)
     file = write(tmp_path, "a.ipynb", "before = 1")
     async with opened(tmp_path) as notebooks:
         assert await paths(notebooks, "before") == ["a.ipynb"]

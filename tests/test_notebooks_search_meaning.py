@@ -32,11 +32,17 @@ class Workspace:
     root: Path
     gateway: Gateway
     model: str = "embed-512"
+    key: str = ""
     client: Client = field(default_factory=lambda: Client(connect_timeout=2.0, idle_timeout=1.0, pause=0.01))
 
+    made: dict[tuple[str, str], Embeddings] = field(default_factory=dict)
+
     def embedder(self) -> Embeddings | None:
-        url = self.gateway.url
-        return Embeddings(Provider("e", "Scripted", url), self.model, self.client, Redactor()) if self.model else None
+        if not self.model:
+            return None
+        provider = Provider("e", "Scripted", self.gateway.url, self.key)
+        made = Embeddings(provider, self.model, self.client, Redactor())
+        return self.made.setdefault((self.model, self.key), made)
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[Notebooks]:
@@ -186,6 +192,15 @@ async def test_a_failing_endpoint_is_tried_again_after_its_pause(
         works = True
         monkeypatch.setattr(notebooks._search._meaning, "_down_until", 0.0)
         await embedded(notebooks, 4, "weather")
+        assert (await notebooks.search("weather")).note == ""
+
+
+async def test_a_mended_key_is_tried_at_once(workspace: Workspace) -> None:
+    workspace.gateway.key = "sk-right-0123456789"
+    async with workspace.opened() as notebooks:
+        assert "key" in (await notebooks.search("weather")).note.lower()
+        workspace.key = "sk-right-0123456789"
+        await embedded(notebooks, 4)
         assert (await notebooks.search("weather")).note == ""
 
 

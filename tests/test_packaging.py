@@ -22,7 +22,7 @@ from tests.test_rooms import TYPESCRIPT_MAY_IMPORT, our_typescript
 
 ROOT = Path(__file__).parents[1]
 NOT_SOURCES = shutil.ignore_patterns(
-    ".git", ".venv", "node_modules", "labextension", "dist", "__pycache__", ".*_cache", ".hypothesis"
+    ".git", ".venv", "node_modules", "labextension", "static", "dist", "__pycache__", ".*_cache", ".hypothesis"
 )
 LAB = f"jupyter_assistant-{__version__}.data/data/share/jupyter/labextensions/jupyter-assistant"
 CONFIG = f"jupyter_assistant-{__version__}.data/data/etc/jupyter/jupyter_server_config.d/jupyter_assistant.json"
@@ -130,9 +130,11 @@ def list_extensions(python: Path, module: str) -> str:
 def test_wheel_holds_both_extensions_and_their_configuration(wheel: Path) -> None:
     files = read_wheel(wheel)
     manifest = json.loads(files[f"{LAB}/package.json"])
-    assert {"jupyter_assistant/__init__.py", "jupyter_assistant/extension.py", "jupyter_assistant/py.typed"} <= set(
-        files
-    )
+    assert {
+        "jupyter_assistant/__init__.py",
+        "jupyter_assistant/extension/__init__.py",
+        "jupyter_assistant/py.typed",
+    } <= set(files)
     assert json.loads(files[CONFIG])["ServerApp"]["jpserver_extensions"] == {"jupyter_assistant": True}
     assert json.loads(files[f"{LAB}/install.json"])["packageName"] == "jupyter_assistant"
     assert f"{LAB}/{manifest['jupyterlab']['_build']['load']}" in files
@@ -145,7 +147,8 @@ def test_wheel_holds_every_module_once_and_nothing_else(wheel: Path) -> None:
     package = ROOT / "jupyter_assistant"
     modules = [path.relative_to(ROOT).as_posix() for path in package.rglob("*.py")] + ["jupyter_assistant/py.typed"]
     assert len(names) == len(set(names))
-    assert sorted(name for name in names if name.startswith("jupyter_assistant/")) == sorted(modules)
+    panel = [f"jupyter_assistant/{name}" for name in hatch_build.PANEL]
+    assert sorted(name for name in names if name.startswith("jupyter_assistant/")) == sorted([*modules, *panel])
     assert {name.split("/")[0] for name in names if not name.startswith("jupyter_assistant/")} == {
         f"jupyter_assistant-{__version__}.data",
         f"jupyter_assistant-{__version__}.dist-info",
@@ -234,7 +237,8 @@ def test_front_end_declares_the_packages_it_uses_and_no_others() -> None:
     used = {
         package_of(target) for _, target in our_typescript() if not target.startswith(("..", *TYPESCRIPT_MAY_IMPORT))
     }
-    shipped = {name for name in package["dependencies"] if not name.startswith(("@jupyter/", "@jupyterlab/"))}
+    builders = ("@jupyter/", "@jupyterlab/", "@rspack/")
+    shipped = {name for name in package["dependencies"] if not name.startswith(builders)}
     from_the_host = {name for name in package["devDependencies"] if name.startswith(("@jupyterlab/", "@lumino/"))}
     assert used == shipped | from_the_host
 
@@ -276,6 +280,9 @@ def built(tmp_path: Path) -> Path:
     output.mkdir(parents=True)
     (tmp_path / "js" / "src").mkdir(parents=True)
     (output / "package.json").write_text('{"jupyterlab": {"_build": {}}}')
+    for path in hatch_build.PANEL:
+        (tmp_path / "jupyter_assistant" / path).parent.mkdir(exist_ok=True)
+        (tmp_path / "jupyter_assistant" / path).write_text("")
     for name in ("src/plugin.ts", "package.json"):
         (tmp_path / "js" / name).write_text("")
     for path in tmp_path.rglob("*.*"):
@@ -301,6 +308,18 @@ def test_front_end_is_built_again_when_a_source_was_added(built: Path) -> None:
 @pytest.mark.parametrize("content", ['{"jupyterlab": {}}', '{"jupyterlab"', ""])
 def test_unfinished_front_end_is_built_again(built: Path, content: str) -> None:
     (built / "jupyter_assistant" / "labextension" / "package.json").write_text(content)
+    assert not hatch_build.is_current(built)
+
+
+@pytest.mark.parametrize("name", hatch_build.PANEL)
+def test_front_end_without_the_panel_is_built_again(built: Path, name: str) -> None:
+    (built / "jupyter_assistant" / name).unlink()
+    assert not hatch_build.is_current(built)
+
+
+@pytest.mark.parametrize("name", hatch_build.PANEL)
+def test_front_end_is_built_again_when_the_panel_is_older_than_a_source(built: Path, name: str) -> None:
+    os.utime(built / "jupyter_assistant" / name, (999, 999))
     assert not hatch_build.is_current(built)
 
 

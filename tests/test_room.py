@@ -19,8 +19,9 @@ ROOT = Path(__file__).parents[1]
 def test_rooms_keep_what_their_tests_ask_for() -> None:
     try:
         python = environment.made()
-    except subprocess.CalledProcessError as error:
-        pytest.skip(f"{environment.REQUIREMENT} cannot be installed here: {str(error.stderr).strip()[-300:]}")
+    except subprocess.SubprocessError as error:
+        why = str(getattr(error, "stderr", None) or error).strip()
+        pytest.skip(f"{environment.REQUIREMENT} cannot be installed here: {why[-300:]}")
     command = [str(python), "-m", "pytest", "-q", "-p", "no:cacheprovider", "--show-capture=no", "tests/room"]
     done = subprocess.run(
         command, cwd=ROOT, env={**os.environ, "PYTEST_ADDOPTS": ""}, capture_output=True, text=True, timeout=600

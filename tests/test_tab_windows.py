@@ -298,6 +298,32 @@ async def test_of_two_clean_windows_the_one_looked_at_last_is_changed_and_the_ot
         assert tab.window.asked[-1] == "read"
 
 
+async def test_a_clean_window_that_hung_follows_once_it_is_back(server: Server) -> None:
+    async with opened(server) as tab, Window(server) as other:
+        tab.notebooks.tabs.answer_seconds = 0.2
+        await other.open("a.ipynb")
+
+        def the_first_lay_too_long(message: Json) -> None:
+            message["now"] -= 60_000 if tab.window.asked == ["revert"] else 0
+
+        tab.window.answers = the_first_lay_too_long
+        tab.window.freeze()
+        await tab.document.apply([NEW])
+        await tab.document.apply([NEW])
+        assert len(tab.page.cells) == 3
+        tab.window.thaw()
+        await until(lambda: len(tab.page.cells) == 5)
+
+
+async def test_a_notebook_that_could_not_be_saved_is_changed_and_the_answer_says_so(server: Server) -> None:
+    async with opened(server) as tab:
+        tab.page.save_error = "The disk is full."
+        change = await tab.document.apply([NEW])
+        assert "could not save the notebook: The disk is full." in change.note
+        assert tab.page.dirty
+        assert len(tab.page.cells) == 4
+
+
 async def test_a_dirty_window_is_read_and_changed_before_a_clean_one(server: Server) -> None:
     async with opened(server) as tab, Window(server) as other:
         tab.page.type("a", "typed")
@@ -314,8 +340,12 @@ async def test_two_dirty_windows_take_no_change_and_are_told_why(server: Server)
         tab.page.type("a", "one")
         second.type("a", "two")
         await tab.window.shown()
-        await other.shown()
-        assert (await tab.document.read()).cells[0].source == "two"
+
+        async def the_second_is_read() -> bool:
+            return (await tab.document.read()).cells[0].source == "two"
+
+        other.show()  # as when its user comes back to it
+        await until(the_second_is_read)
         before = tab.file
         with pytest.raises(EditRefused, match="2 windows") as refused:
             await tab.document.apply([NEW])

@@ -223,12 +223,14 @@ async def test_a_defect_of_ours_is_an_error_without_its_traceback(caplog: pytest
     assert "RuntimeError" in caplog.text
 
 
-async def test_a_cancelled_call_is_cancelled() -> None:
+async def test_a_cancelled_call_is_cancelled_and_logged_as_such(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
     call = asyncio.ensure_future(called("endless", {}))
     await asyncio.sleep(0)
     call.cancel()
     with pytest.raises(asyncio.CancelledError):
         await call
+    assert "endless cancelled" in caplog.text
 
 
 async def test_a_call_is_logged_without_what_it_was_about(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,7 +4,7 @@ import { awaited } from '../src/chat/conversation';
 import { passed, patience } from '../src/chat/patience';
 import { biggest, remedy } from '../src/chat/remedies';
 
-const AROUND = { connected: true, locked: [], later: false };
+const AROUND = { connected: true, keyed: false, locked: [], later: false };
 const item = (label: string, chars: number) => ({
   kind: 'cell',
   label,

@@ -374,3 +374,17 @@ test('before anything has arrived it says whom it waits for', async () => {
   screen.script.asked[0]?.stream.run('r1', 'c1');
   await screen.until(() => screen.text.includes('Waiting for '));
 });
+
+test('what is typed right after "New conversation" stands in the new one', async () => {
+  const screen = new Screen();
+  await screen.ask('First');
+  screen.stream.run().token('Yes.').done();
+  await screen.shows('Yes.');
+  screen.button('New conversation').click();
+  await new Promise(resolve => setTimeout(resolve)); // the next key is another task, long before the next frame
+  screen.type('Second');
+  await screen.until(() => screen.all('article').length === 0);
+  await new Promise(resolve => setTimeout(resolve, 200));
+  expect(screen.composer.value).toBe('Second');
+  expect(screen.place.drafts.get('')).toBe('Second');
+});

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Iterable
 from dataclasses import replace
 from typing import Protocol, TypeVar
 
-from ..context.kernel import documentation_asked, names_asked
+from ..context.kernel import documentation_asked, is_asked, names_asked
 from ..errors import KernelError, KernelNotFound
 from ..messages import KernelView, Variable
 from ..notebooks.kernels import Inspection
@@ -18,7 +18,9 @@ from ..notebooks.kernels import Variable as Known
 from ..notebooks.outputs import clean
 
 SECONDS = 1.5
-"""The longest a question waits for its notebook's kernel."""
+"""The longest a question about what the kernel holds waits for it."""
+UNASKED = 0.3
+"""The same of any other question; a kernel that is not stuck answers in some milliseconds."""
 SUMMARY_CHARS = 60
 
 T = TypeVar("T")
@@ -39,8 +41,9 @@ class Kernels(Protocol):
 
 async def view(kernels: Kernels, path: str, question: str) -> KernelView | None:
     """What the kernel of the notebook at ``path`` knows of ``question``; None where the notebook has no kernel."""
+    seconds = SECONDS if is_asked(question) else UNASKED
     try:
-        return await asyncio.wait_for(_view(kernels, path, question), SECONDS)
+        return await asyncio.wait_for(_view(kernels, path, question), seconds)
     except KernelNotFound:
         return None
     except KernelError as error:

@@ -26,7 +26,18 @@ _DOCUMENTED = re.compile(
     r"|usage|what does|returns?)\b|\?\? *$",
     re.IGNORECASE,
 )
+_STATE = re.compile(
+    r"`|\b(variables?|values?|what is|what are|hold|kernel|defined|data ?frames?|frames?|arrays?|columns?|rows?|shape"
+    r"|d?types?|size|length|len|how (?:many|long|large|big)|memory|in scope)\b|[A-Za-z]\w*_\w|\w\.\w|(?-i:[a-z][A-Z])",
+    re.IGNORECASE,
+)
+"""What people ask of a kernel's state by, and names as code has them."""
 _NAME_CHARS, _TYPE_CHARS, _SHAPE_CHARS = 120, 80, 80
+
+
+def is_asked(question: str) -> bool:
+    """Whether a question seems to be about what the kernel holds now, or says of a name."""
+    return bool(_STATE.search(question[:4_000]) or _DOCUMENTED.search(question[:4_000]))
 
 
 def names_asked(question: str, variables: Sequence[Variable]) -> tuple[str, ...]:

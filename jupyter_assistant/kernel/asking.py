@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..errors import AssistantError, NotFound, ServerRefused, ServerUnreachable
+from ..errors import ConversationBusy, NotFound, ServerRefused
 from ..messages import ContextItem, Variable
 from . import finding
 from .client.stream import Event
@@ -128,15 +128,12 @@ class Session:
     def models(self) -> Json:
         """The models that can be asked, as ``GET models`` lists them."""
         talk = self.talk()
-        if talk is not None:
-            with suppress(ServerUnreachable):
-                return dict(talk.get("models"))
-        return self.local.models()
+        return self.local.models() if talk is None else dict(talk.get("models"))
 
     def conversations(self) -> list[Json]:
-        """The user's conversations, newest first, where a server keeps them."""
+        """The user's conversations, newest first; without a server those of this process."""
         talk = self.talk()
-        return [] if talk is None else list(talk.get("conversations")["conversations"])
+        return self.local.conversations() if talk is None else list(talk.get("conversations")["conversations"])
 
     def _of_server(self, asked: Asked) -> Exchange | None:
         """The answer of the server; None where there is none, or none with the assistant."""
@@ -148,12 +145,10 @@ class Session:
         try:
             try:
                 return _begun(talk.ask(question), path)
-            except NotFound:  # the conversation was deleted
+            except (NotFound, ConversationBusy):  # it was deleted, or is being answered: this begins another
                 if question.pop("conversation_id", None) is None:
                     raise
                 return _begun(talk.ask(question), path)
-        except ServerUnreachable:
-            return None
         except ServerRefused as refused:
             if refused.status == 404:
                 return None
@@ -171,6 +166,7 @@ class Session:
         focus = _focus(asked, path) if path else None
         model = asked.model or self.model
         return {
+            "mode": "ask",  # a kernel that waits for its answer cannot run a cell
             "question": f"{asked.text}\n\n{WHOLE_WORKSPACE}" if beyond else asked.text,
             **({"conversation_id": self.conversation_id} if self.conversation_id else {}),
             **({"model": model} if model else {}),
@@ -236,8 +232,3 @@ def asking_cell(shell: Any) -> Cell:
         found = str((parent.get("metadata") or {}).get("cellId") or "")
         return Cell(found, str((parent.get("content") or {}).get("code") or ""))
     return Cell()
-
-
-def failed(error: AssistantError) -> Json:
-    """An error as the ``error`` event tells it."""
-    return {"code": error.code, "text": error.text, "hint": error.hint}

@@ -67,6 +67,7 @@ class Local:
     def __init__(self, environ: Mapping[str, str] = os.environ) -> None:
         self._environ = environ
         self._said: dict[str, list[Message]] = {}
+        self._updated: dict[str, float] = {}
         self._models_known: Json | None = None
 
     def ask(self, question: Json, context: Sequence[ContextItem] = ()) -> Answer:
@@ -119,6 +120,15 @@ class Local:
     def remember(self, conversation: str, question: str, answer: str) -> None:
         """Keep a question and its answer for the next one."""
         self._said.setdefault(conversation, []).extend((Message("user", question), Message("assistant", answer)))
+        self._updated[conversation] = time.time()
+
+    def conversations(self) -> list[Json]:
+        """The conversations of this process, newest first: ``id``, ``title`` and ``updated``."""
+        told = [
+            {"id": name, "title": said[0].text.partition("\n")[0][:80], "updated": self._updated[name]}
+            for name, said in self._said.items()
+        ]
+        return sorted(told, key=lambda one: one["updated"], reverse=True)
 
     def redacted(self, text: str) -> str:
         """The text without the keys and tokens of this process, and without anything that looks like a key."""

@@ -103,9 +103,8 @@ class Ask:
         from .showing import follow
         from .transcript import Transcript
 
-        exchange = session().ask(asked)
-        transcript = Transcript(exchange.path, line.format)
-        follow(exchange, transcript, self._view(line))
+        transcript = Transcript(format=line.format)
+        follow(lambda: session().ask(asked), transcript, self._view(line))
         answer = Answer.of(transcript)
         self._shell.user_ns["_answer"] = answer
         self._keep(line, transcript, answer)

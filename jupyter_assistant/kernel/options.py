@@ -67,11 +67,11 @@ def parse(line: str, body: str | None = None) -> Line:
 
     Options stand first; those with two dashes may also stand last. ``--`` ends them.
     """
-    options, text = _leading(Line(), line)
-    if body is None:
+    options, text, literal = _leading(Line(), line)
+    if body is None and not literal:
         options, text = _trailing(options, text)
     text = "\n\n".join(part for part in (text.strip(), (body or "").strip("\n")) if part.strip())
-    if body is None:
+    if body is None and not literal:
         word, _, argument = text.partition(" ")
         argument = argument.strip()
         if word in COMMANDS and (bool(argument) == (word == "use")) and " " not in argument:
@@ -79,32 +79,23 @@ def parse(line: str, body: str | None = None) -> Line:
     return replace(options, question=text)
 
 
-def _leading(options: Line, text: str) -> tuple[Line, str]:
+def _leading(options: Line, text: str) -> tuple[Line, str, bool]:
+    """The options that stand first, the text behind them, and whether ``--`` says that it is nothing else."""
     while (found := _WORD.match(text)) and found[1].startswith("-"):
         word = found[1]
         if word == "--":
-            return options, _kept(text[found.end() :])
+            return options, text[found.end() :], True
         name, _, value = word.partition("=")
         if name not in OPTIONS:
             if re.fullmatch(r"--?[A-Za-z][\w-]*", name) is None:
                 break  # a number, a bullet, an arrow: text
             raise InvalidInput(name, "is not an option of %ask", f"Options are {', '.join(OPTIONS)}; -- ends them.")
         options, text = _taken(options, name, value, text[found.end() :])
-    return options, text
-
-
-_KEPT = "\0"
-"""Before a text in which no further option is looked for."""
-
-
-def _kept(text: str) -> str:
-    return _KEPT + text
+    return options, text, False
 
 
 def _trailing(options: Line, text: str) -> tuple[Line, str]:
     """Options at the end of a question; anything else with dashes is part of it."""
-    if text.startswith(_KEPT):
-        return options, text[1:]
     words = text.split()
     while words:
         if words[-1] in FLAGS or (words[-1].partition("=")[0] in VALUES and "=" in words[-1]):

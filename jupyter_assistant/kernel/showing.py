@@ -6,11 +6,15 @@ ever written on to.
 
 from __future__ import annotations
 
+import re
 import secrets
 import sys
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Protocol
 
+from ..errors import AssistantError
 from .asking import Exchange
 from .transcript import STOPPED, Transcript, quoted
 
@@ -18,6 +22,7 @@ PAUSE = 0.06
 """Seconds between two updates of an output; longer answers are updated less often."""
 CHARS_A_SECOND = 400_000
 STOP_SECONDS = 3.0
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 class View(Protocol):
@@ -117,19 +122,25 @@ class Nowhere:
 
 def clean(text: str) -> str:
     """A model's text without what would command a terminal."""
-    return "".join(char for char in text if char in "\n\t" or char.isprintable())
+    return _CONTROLS.sub("", text)
 
 
-def follow(exchange: Exchange, transcript: Transcript, view: View) -> None:
-    """Show an answer from its first event to its last. An interrupt stops it and keeps what has come."""
+def follow(begin: Callable[[], Exchange], transcript: Transcript, view: View) -> None:
+    """Begin an answer and show it to its last event. An interrupt stops it, an error ends it; what has come is kept."""
     started = time.monotonic()
+    exchange: Exchange | None = None
+    view.show(transcript)
     try:
-        try:
-            _read(exchange, transcript, view)
-        except KeyboardInterrupt:
-            _stopped(exchange, transcript)
+        exchange = begin()
+        transcript.path = exchange.path
+        _read(exchange, transcript, view)
+    except KeyboardInterrupt:
+        _stopped(exchange, transcript)
+    except AssistantError as error:
+        transcript.fail(error)
     finally:
-        exchange.close()
+        if exchange is not None:
+            exchange.close()
         view.finish(transcript, time.monotonic() - started)
 
 
@@ -146,15 +157,17 @@ def _read(exchange: Exchange, transcript: Transcript, view: View) -> None:
         shown = time.monotonic()
 
 
-def _stopped(exchange: Exchange, transcript: Transcript) -> None:
+def _stopped(exchange: Exchange | None, transcript: Transcript) -> None:
     """Stop, and take what was on its way."""
-    exchange.stop()
-    until = time.monotonic() + STOP_SECONDS
-    while exchange.wait(max(0.0, until - time.monotonic())):
-        event = next(exchange, None)
-        if event is None:
-            break
-        transcript.take(event)
+    if exchange is not None:
+        exchange.stop()
+        until = time.monotonic() + STOP_SECONDS
+        with suppress(AssistantError):
+            while exchange.wait(max(0.0, until - time.monotonic())):
+                event = next(exchange, None)
+                if event is None:
+                    break
+                transcript.take(event)
     transcript.reason = transcript.reason or "cancelled"
 
 

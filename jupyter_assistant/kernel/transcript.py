@@ -12,6 +12,7 @@ import re
 from typing import Any
 from urllib.parse import quote
 
+from ..errors import AssistantError
 from .client.stream import Event
 
 STOPPED = "*(stopped)*"
@@ -21,6 +22,11 @@ _ENDS = {
     "limit": "*(ended: a limit of this turn was reached)*",
     "interrupted": "*(interrupted: the server was restarted; ask again)*",
 }
+_HINTS = {
+    "no_model": "`%ask models` lists what there is, `%ask use MODEL` chooses one.",
+    "model_not_found": "`%ask models` lists what there is; check the name's spelling.",
+}
+"""What to do next in a cell, where there is no menu."""
 _THINKING_CHARS = 600
 _LINKS = 6
 _FENCE = re.compile(r"^(`{3,}|~{3,})([^\n`]*)$")
@@ -45,7 +51,7 @@ class Transcript:
         self.usage: dict[str, Any] = {}
         self.sources: list[dict[str, Any]] = []
         self.error: dict[str, Any] | None = None
-        self._path = path
+        self.path = path
         self._format = format
         self._thinking = ""
         self._status = ""
@@ -66,9 +72,14 @@ class Transcript:
         elif event.name == "usage":
             self.usage = data
         elif event.name == "error":
-            self.error = data
+            self.error = {**data, "hint": _HINTS.get(data["code"], data["hint"])}
         elif event.name == "done":
             self.reason = data["reason"]
+
+    def fail(self, error: AssistantError) -> None:
+        """End with an error that is no event: the question was refused, or the connection is gone."""
+        self.error = {"code": error.code, "text": error.text, "hint": _HINTS.get(error.code, error.hint)}
+        self.reason = "error"
 
     @property
     def is_thinking(self) -> bool:
@@ -125,7 +136,7 @@ class Transcript:
 
     def _links(self) -> list[str]:
         """The notebooks the answer cites, as links from the one that keeps it."""
-        folder = posixpath.dirname(self._path)
+        folder = posixpath.dirname(self.path)
         return [f"[{_plain(posixpath.basename(path))}]({_address(path, folder)})" for path in self.cited]
 
 
@@ -152,7 +163,8 @@ def closed(text: str) -> str:
 
 def quoted(error: dict[str, Any]) -> str:
     """An error and what to do next."""
-    return f"> **{_plain(str(error['text']))}** {_plain(str(error.get('hint', '')))}".rstrip()
+    hint = str(error.get("hint", ""))
+    return f"> **{_plain(str(error['text']))}** {hint if hint in _HINTS.values() else _plain(hint)}".rstrip()
 
 
 def tame(text: str) -> str:

@@ -117,7 +117,7 @@ class Notebooks:
     async def _moved(self, document: Document) -> Document:
         """Where the notebook that was opened as ``document`` is now."""
         named = await self._open_name(document.path, self.rooms.paths())
-        room = None if named is None else await self.rooms.find(named)
+        room = await self.rooms.find(named or document.path)
         if room is not None:
             return room
         if isinstance(document, TabDocument):

@@ -121,13 +121,17 @@ class CellChange:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What was done to the notebook at ``path``, which is in ``revision`` now; ``inserted`` are new ids, in order."""
+    """What was done to the notebook at ``path``, which is in ``revision`` now; ``inserted`` are new ids, in order.
+
+    ``note`` is a sentence that whoever asked must know: that it could not be saved.
+    """
 
     path: str
     revision: str
     cells: tuple[CellChange, ...]
     inserted: tuple[str, ...]
     diff: str
+    note: str = ""
 
 
 class Placed(NamedTuple):

@@ -136,11 +136,14 @@ class Registry:
     async def call(self, name: str, arguments: object) -> ToolOutput:
         """What the tool gives for the arguments a model sent; cancelling the call cancels what it runs."""
         started = time.perf_counter()
-        output = await self._called(name, arguments)
-        outcome = "failed" if output.is_error else "done"
-        known = name if name in self._tools else "unknown"
-        self._log.info("Tool %s %s in %.3f s", known, outcome, time.perf_counter() - started)
-        return output
+        outcome = "cancelled"
+        try:
+            output = await self._called(name, arguments)
+            outcome = "failed" if output.is_error else "done"
+            return output
+        finally:
+            known = name if name in self._tools else "unknown"
+            self._log.info("Tool %s %s in %.3f s", known, outcome, time.perf_counter() - started)
 
     async def _called(self, name: str, arguments: object) -> ToolOutput:
         try:

@@ -97,7 +97,7 @@ class Editing:
         """Move a cell behind or in front of another one, or to the end when neither after nor before is given."""
         change, kinds = await self._apply(path, Move(cell_id, after=after, before=before), {})
         places = [f"Moved to {_heading(cell, kinds)}." for cell in change.cells if cell.cell_id == cell_id]
-        return "\n".join(places) or "It is there already; nothing was changed."
+        return _noted("\n".join(places) or "It is there already; nothing was changed.", change)
 
     async def delete_cells(
         self,
@@ -118,7 +118,8 @@ class Editing:
         if not change.cells:
             return "There was nothing to clear."
         names = ", ".join(json.dumps(cell.cell_id) for cell in change.cells)
-        return within(f"Cleared {counted(len(change.cells), 'cell')} of {named(change.path)}: {names}", BUDGET)
+        done = f"Cleared {counted(len(change.cells), 'cell')} of {named(change.path)}: {names}"
+        return _noted(within(done, BUDGET), change)
 
     async def _apply(self, path: str, edit: Edit, expected: dict[str, str]) -> tuple[Change, Kinds]:
         """What was done, and of which type the cells were before."""
@@ -150,7 +151,11 @@ def _report(change: Change, kinds: Kinds, opening: str = "") -> str:
     for cell, room in zip(change.cells, rooms, strict=True):
         lines.append(_heading(cell, kinds))
         lines.append(fenced(within(encodable(cell.diff), room), "diff") if cell.diff else "(the source is the same)")
-    return within("\n".join(lines), BUDGET)
+    return _noted(within("\n".join(lines), BUDGET), change)
+
+
+def _noted(done: str, change: Change) -> str:
+    return f"{done}\nNote: {encodable(change.note)}" if change.note else done
 
 
 def _heading(cell: CellChange, kinds: Kinds) -> str:

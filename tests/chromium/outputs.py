@@ -1,4 +1,4 @@
-"""Panels in a notebook's outputs, in JupyterLab or Notebook 7: opened by running a cell, found by what is said of them."""
+"""Panels in outputs, in JupyterLab or Notebook 7: opened by running a cell, found by what is said of them."""
 
 from __future__ import annotations
 
@@ -98,15 +98,15 @@ class Notebook:
     def settled(self) -> Notebook:
         """Once the cells and the kernel are there."""
         self.page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=LOAD_MS)
-        self.page.wait_for_function(
-            "window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'",
-            timeout=LOAD_MS,
-        )
+        self.page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=LOAD_MS)
         return self
 
     def run(self, panels: int = 1) -> Chat:
         """Run all cells; the first panel, once all are there."""
-        self.page.evaluate(RUN_ALL)
+        if self.page.evaluate("'jupyterapp' in window"):
+            self.page.evaluate(RUN_ALL)
+        else:
+            self._press(self.page.locator(".jp-Notebook .jp-Cell").count())
         expect(self.page.locator(".jp-AssistantCell")).to_have_count(panels, timeout=30_000)
         return self.chat()
 
@@ -129,6 +129,12 @@ class Notebook:
         self.page.evaluate(
             "async () => void await window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
         )
+
+    def _press(self, cells: int) -> None:
+        """Run the first cells by the key."""
+        for number in range(1, cells + 1):
+            self.cell(number).locator(".jp-InputPrompt").click()
+            self.page.keyboard.press("Control+Enter")
 
     def _note(self, method: str, url: str) -> None:
         path = urlsplit(url).path

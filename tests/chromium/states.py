@@ -385,6 +385,14 @@ def settings(stage: Stage) -> None:
 
 
 @state
+def settings_connecting_an_mcp_client(stage: Stage) -> None:
+    sheet = _settings(stage)
+    sheet.get_by_role("button", name="Connect an MCP client").click()
+    sheet.get_by_role("tab", name="VS Code").click()
+    expect(sheet.get_by_role("tabpanel")).to_contain_text("mcp.json")
+
+
+@state
 def settings_refused(stage: Stage) -> None:
     sheet = _settings(stage)
     sheet.get_by_label("Base URL").fill("ftp://gateway.example")

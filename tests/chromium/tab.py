@@ -250,4 +250,3 @@ def until(page: Page, condition: Callable[[], bool], seconds: float = 20.0) -> N
             return
         page.wait_for_timeout(50)
     assert condition()
-

@@ -198,6 +198,52 @@ def test_the_thinking_is_folded_away_and_the_last_line_says_what_the_answer_took
     )
 
 
+def test_the_thinking_stands_open_while_it_lasts_and_stays_as_its_reader_turns_it(
+    sidebar: Sidebar, gateway: Gateway
+) -> None:
+    @gateway.play("muse")
+    async def _muse(reply: Reply, request: Request) -> None:
+        await reply.head()
+        for number in range(60):
+            await reply.delta(reasoning=f"Thought {number} goes round and round.\n")
+        await reply.stall()
+
+    use_model(sidebar.lab, "muse")
+    sidebar.ask("Why does it fail?")
+    fold = sidebar.answer.locator("details", has=sidebar.page.locator(".jp-Assistant-reasoning"))
+    expect(fold.locator("summary")).to_have_text("Thinking…")
+    thoughts = fold.locator(".jp-Assistant-reasoning")
+    expect(thoughts).to_contain_text("Thought 59")
+    assert thoughts.evaluate("box => box.scrollHeight - box.scrollTop - box.clientHeight <= 5")
+    assert thoughts.evaluate("box => box.scrollHeight > 2 * box.clientHeight")
+    fold.locator("summary").press("Enter")
+    expect(thoughts).to_be_hidden()
+    sidebar.stop.click()
+    expect(sidebar.finished()).to_contain_text("Stopped")
+    expect(thoughts).to_be_hidden()
+    fold.locator("summary").press("Enter")
+    expect(thoughts).to_be_visible()
+
+
+def test_the_dot_beats_only_while_nothing_comes(sidebar: Sidebar, gateway: Gateway) -> None:
+    @gateway.play("brook")
+    async def _brook(reply: Reply, request: Request) -> None:
+        await reply.head()
+        for _ in range(60):
+            await reply.delta(content="on ")
+            await asyncio.sleep(0.05)
+        await reply.stall()
+
+    use_model(sidebar.lab, "brook")
+    sidebar.ask("And so?")
+    dot = sidebar.answer.locator(".jp-Assistant-pulse")
+    expect(sidebar.answer).to_contain_text("on on on")
+    expect(dot).to_have_css("animation-name", "none")
+    expect(dot).to_have_css("animation-name", "jp-assistant-pulse", timeout=15_000)
+    sidebar.stop.click()
+    expect(dot).to_have_count(0)
+
+
 def test_code_has_its_language_and_the_colours_of_jupyterlabs_editor(sidebar: Sidebar) -> None:
     use_model(sidebar.lab, "markdown")
     sidebar.ask("What is total?")

@@ -7,10 +7,12 @@ import socket
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
-from playwright.sync_api import Request, Route, expect
+from playwright.sync_api import Page, Request, Route, expect
 
 from tests.chromium.sidebar import Sidebar
+from tests.chromium.stage import THEMES
 from tests.gateway import Gateway, running_gateway
 from tests.lab import Lab
 
@@ -52,8 +54,6 @@ def service() -> Iterator[Gateway]:
 def disconnected(lab: Lab) -> Iterator[None]:
     """The next test finds no model connected."""
     yield
-    import httpx
-
     httpx.patch(
         f"{lab.url}assistant/settings",
         json={"base_url": None, "api_key": None, "model": None},
@@ -92,7 +92,7 @@ def test_a_pasted_key_connects_a_known_service(sidebar: Sidebar, service: Gatewa
         assert urlsplit(request.url).path.endswith(("models/test", "settings"))
         route.continue_(post_data=sent.replace("https://api.openai.com/v1", service.url))
 
-    page.route(re.compile(r"/assistant/(models/test|settings)$"), here)
+    page.route(re.compile(r"/assistant/(models/test|settings)(\?|$)"), here)
     card = sidebar.root.get_by_role("region", name="Connect a model")
     card.get_by_role("button", name="Paste a key").click()
     expect(card.get_by_label("Service").locator("option")).to_have_text(["OpenAI", "OpenRouter"])
@@ -109,3 +109,26 @@ def test_a_pasted_key_connects_a_known_service(sidebar: Sidebar, service: Gatewa
     expect(sidebar.finished()).to_contain_text("What total is")
     assert service.posts[-1].headers["authorization"] == f"Bearer {KEY}"
     page.unroute_all()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_in_a_narrow_and_low_panel_the_ways_are_read_from_their_beginning(sidebar: Sidebar, theme: str) -> None:
+    page, log = sidebar.page, sidebar.root.get_by_role("log")
+    wear(page, theme)
+    sidebar.root.evaluate("node => { node.style.cssText = 'width: 250px; flex: none; height: 430px'; }")
+    expect(sidebar.root.get_by_role("button", name="Look for a local model")).to_be_visible()
+    assert log.evaluate("node => node.scrollHeight > node.clientHeight")
+    assert log.evaluate("node => node.scrollTop") == 0
+    expect(sidebar.root.get_by_role("heading").first).to_be_in_viewport(ratio=1)
+    sidebar.root.evaluate("node => { node.style.cssText = 'width: 250px'; }")
+    assert log.evaluate("node => node.scrollHeight <= node.clientHeight")
+    sidebar.root.evaluate("node => { node.style.cssText = ''; }")
+    wear(page, "light")
+
+
+def wear(page: Page, theme: str) -> None:
+    page.evaluate(
+        "async theme => void (await window.jupyterapp.commands.execute('apputils:change-theme', {theme}))",
+        THEMES[theme],
+    )
+    page.wait_for_function("theme => document.body.dataset.jpThemeName === theme", arg=THEMES[theme])

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 
@@ -173,6 +174,24 @@ def test_what_an_answer_was_given_leads_to_the_cell_and_marks_it(sidebar: Sideba
     expect(target).to_be_in_viewport()
     expect(target).to_have_class(re.compile("jp-mod-active"))
     expect(target).not_to_have_class(MARKED)
+
+
+def test_a_source_of_an_answer_leads_to_its_cell_and_marks_it(sidebar: Sidebar) -> None:
+    page, lab = sidebar.page, sidebar.lab
+    choose(lab, "offline/responder")
+    sidebar.ask("Why does cell 11 fail?")
+    source = sidebar.finished().get_by_role("list", name="Sources").get_by_role("button").first
+    choose(lab, None)
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    source.click()
+    flashed(page, "KeyError")
+    expect(cell(page, "KeyError").first).to_be_in_viewport()
+
+
+def choose(lab: Lab, model: str | None) -> None:
+    headers = {"Authorization": f"token {lab.token}"}
+    url = f"{lab.url}assistant/settings"
+    httpx.patch(url, json={"model": model}, headers=headers, trust_env=False).raise_for_status()
 
 
 def test_a_cell_far_down_and_under_collapsed_headings_is_found(

@@ -1,4 +1,4 @@
-"""``ChatPanel()`` in an output cell over HTTP: the sidebar's panel, under a base URL, in both hosts, several at once."""
+"""``ChatPanel()`` in an output cell over HTTP: under a base URL, in both hosts, several at once."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def test_code_goes_into_the_panels_own_notebook_and_never_over_its_own_cell(note
     code.get_by_role("button", name="Insert below").click()
     expect(notebook.page.locator(".jp-Notebook .jp-Cell")).to_have_count(3)
     expect(notebook.cell(3).locator(".cm-content")).to_contain_text("total = ")
-    expect(code.locator("[class*=tok-], [class*=cm-], .ͼ *").first).to_be_attached()
+    expect(code.locator("pre span[class]").first).to_be_attached()
 
 
 def test_keys_in_the_panel_are_its_own(notebook: Notebook) -> None:
@@ -142,6 +142,7 @@ def test_a_second_view_of_a_panel_shows_the_same_conversation(notebook: Notebook
     notebook.page.keyboard.type("panel = _")
     notebook.page.keyboard.press("Control+Enter")
     expect(notebook.cell(1).locator(".jp-InputPrompt")).to_have_text("[3]:")
+    notebook.page.keyboard.press("Enter")
     notebook.page.keyboard.press("Control+A")
     notebook.page.keyboard.type("panel.height = 333\npanel")
     notebook.page.keyboard.press("Control+Enter")

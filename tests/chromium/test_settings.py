@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -147,6 +150,35 @@ def test_at_250_pixels_every_setting_can_be_read_and_reached(sidebar: Sidebar) -
     for field in sheet.locator("input, textarea").all():
         field.scroll_into_view_if_needed()
         expect(field).to_be_in_viewport()
+
+
+def test_an_mcp_client_is_connected_by_what_the_command_prints(sidebar: Sidebar) -> None:
+    page, lab = sidebar.page, sidebar.lab
+    sheet = opened(sidebar)
+    sheet.get_by_role("button", name="Connect an MCP client").press("Enter")
+    first = sheet.get_by_role("tab", name="Claude Code")
+    expect(first).to_have_attribute("aria-selected", "true")
+    expect(sheet).to_contain_text("It may do what you may")
+    first.press("End")
+    expect(sheet.get_by_role("tab", name="Codex")).to_be_focused()
+    panel = sheet.get_by_role("tabpanel", name="Codex")
+    for form, name in (("stdio", "It starts a program"), ("http", "It connects over HTTP")):
+        group = panel.get_by_role("group", name=name)
+        group.get_by_role("button", name="Copy").click()
+        expect(group.get_by_role("button", name="Copied")).to_be_visible()
+        copied = page.evaluate("navigator.clipboard.readText()")
+        assert copied == printed(lab, "codex", form)
+        assert lab.token not in copied
+    page.keyboard.press("Escape")
+    expect(sheet).to_have_count(0)
+
+
+def printed(lab: Lab, client: str, form: str) -> str:
+    """What ``jupyter assistant mcp --print-config`` prints where that server is found."""
+    command = [sys.executable, "-m", "jupyter_assistant.cli", "mcp", "--print-config", client, "--form", form]
+    environ = {**os.environ, "JUPYTER_RUNTIME_DIR": str(lab.root.parent / "run")}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=lab.root, env=environ)
+    return done.stdout.rstrip("\n").replace("//localhost:", "//127.0.0.1:")  # as the browser's address is here
 
 
 def set_preferences(lab: Lab, **values: object) -> None:

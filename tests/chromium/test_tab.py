@@ -2,60 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
-
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Route, expect
 
-from tests.chromium.tab import Tab, ToolFailed, code, in_lab, text, until, write
-from tests.lab import Lab
+from tests.chromium.tab import Tab, ToolFailed, code, text, until, write
+from tests.chromium.tabs import *  # noqa: F403
+from tests.chromium.tabs import OpenTab
 
-OpenTab = Callable[..., Tab]
 FIRST = "x = 1\ny = 2\nz = 3"
-
-
-@pytest.fixture(scope="module")
-def environ() -> dict[str, str]:
-    """No model is asked here."""
-    return {}
-
-
-@pytest.fixture(scope="module")
-def page(lab: Lab, browser: Browser) -> Iterator[Page]:
-    """One window for all tests."""
-    with in_lab(lab, browser) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def numbers() -> Iterator[int]:
-    return itertools.count()
-
-
-@pytest.fixture
-def open_tab(lab: Lab, page: Page, numbers: Iterator[int]) -> Iterator[OpenTab]:
-    """Opens a notebook of given cells and saves it, as its kernel has written into it; in the end nobody was asked."""
-    opened: list[Tab] = []
-    problems: list[str] = []
-
-    def note(error: object) -> None:
-        problems.append(str(error))
-
-    def opening(*cells: dict[str, object], minor: int = 5) -> Tab:
-        tab = Tab(lab, page, f"tab{next(numbers)}.ipynb")
-        write(tab.file, *cells, minor=minor)
-        opened.append(tab.show())
-        tab.save()
-        return tab
-
-    page.on("pageerror", note)
-    yield opening
-    for tab in opened:
-        tab.no_dialog()
-        tab.close()
-    page.remove_listener("pageerror", note)
-    assert problems == []
 
 
 @pytest.fixture
@@ -151,9 +105,7 @@ def test_the_cursor_stays_in_its_text_while_the_cell_is_edited_around_it(tab: Ta
     tab.page.keyboard.press("Shift+End")
     before = tab.place
     known = tab.client.call("read_cell", path=tab.path, cell_id="first").split("hash ")[1][:12]
-    tab.client.call(
-        "replace_cell", path=tab.path, cell_id="first", source="x = 100\ny = 2\nz = 300", source_hash=known
-    )
+    tab.client.call("replace_cell", path=tab.path, cell_id="first", source="x = 100\ny = 2\nz = 300", source_hash=known)
     assert tab.sources[0] == "x = 100\ny = 2\nz = 300"
     assert tab.place == before
     assert before["inside"]
@@ -184,10 +136,11 @@ def test_a_cell_that_is_moved_takes_the_cursor_with_it(tab: Tab) -> None:
 def test_what_is_in_sight_stays_there(open_tab: OpenTab) -> None:
     tab = open_tab(*(code(f"cell{number}", f"a{number}\nb\nc") for number in range(60)))
     tab.cell("cell0").locator(".jp-InputPrompt").click()
-    tab.page.mouse.move(500, 500)
-    tab.page.mouse.wheel(0, 1800)
-    seen = tab.page.locator(".jp-Notebook:visible .jp-Cell").filter(has_text="a20")
-    expect(seen).to_be_in_viewport()
+    seen = tab.cell("cell20")
+    tab.page.mouse.move(700, 500)
+    while not seen.is_visible() or (seen.bounding_box() or {"y": 1e9})["y"] > 700:
+        tab.page.mouse.wheel(0, 150)
+        tab.page.wait_for_timeout(100)
     before = seen.bounding_box()
     cells = [{"cell_type": "code", "source": "new\nnew\nnew"}] * 3
     tab.client.call("insert_cells", path=tab.path, cells=cells, before="cell0")
@@ -228,12 +181,18 @@ def test_a_file_that_somebody_else_has_changed_is_not_overwritten(tab: Tab) -> N
 
 
 def test_what_is_typed_while_the_edit_is_saved_is_not_taken_for_saved(tab: Tab) -> None:
-    tab.page.route("**/api/contents/tab*", lambda route: (tab.page.wait_for_timeout(300), route.continue_())[1])
+    held: list[Route] = []
+    tab.page.route("**/api/contents/**", lambda route: held.append(route))
     tab.write_in("last")
     begun = tab.client.begin("edit_cell", path=tab.path, cell_id="first", old="y = 2", new="y = 20")
-    until(tab.page, lambda: "y = 20" in tab.sources[0])
-    tab.page.wait_for_timeout(450)
-    tab.page.keyboard.type("  # late")
-    until(tab.page, begun.done)
-    tab.page.unroute_all(behavior="wait")
-    assert tab.saved[2] == "x + y  # late" or tab.dirty
+    while not begun.done():
+        if any(route.request.method == "PUT" for route in held):
+            tab.page.keyboard.type("0")
+        while held:
+            held.pop().continue_()
+        tab.page.wait_for_timeout(20)
+    tab.page.unroute_all()
+    assert "y = 20" in tab.saved[0]
+    assert tab.sources[2].startswith("x + y0")
+    assert tab.saved[2] == "x + y"
+    assert tab.dirty

@@ -20,7 +20,7 @@ PYTHON = FOLDER / ("Scripts/python.exe" if sys.platform == "win32" else "bin/pyt
 def made() -> Path:
     """The environment's interpreter; made, or made anew, where it is not there as it should be.
 
-    Raises ``CalledProcessError`` where pip cannot install, whose ``stderr`` says why.
+    Raises ``SubprocessError`` where pip cannot install; its ``stderr``, where it has one, says why.
     """
     stamp = FOLDER / ".made"
     wanted = f"{REQUIREMENT}\n{sys.version}\n"

@@ -34,6 +34,7 @@ export function makeBox(model: Model, trans: Trans, signal: AbortSignal): Box {
   line.setAttribute('role', 'status');
   root.append(stage, line);
   keepHeight(model, root, signal);
+  keepLineBreaks(root, signal);
   return {
     root,
     stage,
@@ -55,6 +56,16 @@ export function kernelLine(state: KernelState, overComm: boolean, trans: Trans):
 
 function element<Name extends keyof HTMLElementTagNameMap>(name: Name): HTMLElementTagNameMap[Name] {
   return document.createElement(name);
+}
+
+/** JupyterLab takes the line break of Shift+Enter away from every field in a cell, by a listener at the field itself. */
+function keepLineBreaks(root: HTMLElement, signal: AbortSignal): void {
+  const keep = (event: InputEvent): void => {
+    if (event.inputType === 'insertLineBreak') {
+      event.stopPropagation();
+    }
+  };
+  root.addEventListener('beforeinput', keep, { capture: true, signal });
 }
 
 /** The user's height goes into the widget once the edge has come to rest, and from there into every view. */

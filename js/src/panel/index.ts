@@ -49,7 +49,7 @@ function render({ model, el }: { model: Model; el: HTMLElement }): () => void {
     say();
     return fetch;
   });
-  listen(model, el, box.root, kernel, signal);
+  listen(model, box.root, kernel, signal);
   el.append(box.root);
   const mounted = mount(box.stage, {
     transport: httpTransport(async (path, init) => (await way)(path, init)),
@@ -69,7 +69,7 @@ async function chosen(kernel: Kernel, signal: AbortSignal): Promise<Fetch> {
 }
 
 /** Hears the kernel and of its end, and asks it where the notebook is when the user comes: it may have been renamed. */
-function listen(model: Model, el: HTMLElement, root: HTMLElement, kernel: Kernel, signal: AbortSignal): void {
+function listen(model: Model, root: HTMLElement, kernel: Kernel, signal: AbortSignal): void {
   onModel(
     model,
     'msg:custom',
@@ -80,11 +80,9 @@ function listen(model: Model, el: HTMLElement, root: HTMLElement, kernel: Kernel
   );
   onModel(
     model,
-    'comm_live_update',
+    'comm_live_update', // there is only one such change: the widget's line to its kernel is cut
     () => {
-      if (el.closest('.jupyter-widgets-disconnected')) {
-        kernel.lose();
-      }
+      kernel.lose();
     },
     signal
   );

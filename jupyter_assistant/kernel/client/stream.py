@@ -36,6 +36,7 @@ from . import Server
 
 Json = dict[str, Any]
 
+RUN_HEADER = "x-run-id"
 CONNECT = 5.0
 SILENCE = 120.0
 """Seconds without a byte after which a connection counts as lost; the server sends a comment every 15 s."""
@@ -291,7 +292,7 @@ class Answer:
         if self._ended or not self._asked:
             self._closed.set()
             return
-        with suppress(AssistantError):
+        with suppress(AssistantError, StopIteration):
             self._talk.request("POST", f"chat/{quote(self.run_id or self._named())}/stop")
 
     def close(self) -> None:
@@ -309,9 +310,7 @@ class Answer:
     def _named(self) -> str:
         """The run's id, where the question was sent and nothing has come yet: the same question gives the same run."""
         with self._send() as reply:
-            for event in _decoded(reply):
-                return str(event.data["run_id"])
-        raise ServerLost("The connection to the Jupyter server was lost during the request.")
+            return reply.headers.get(RUN_HEADER) or next(str(event.data["run_id"]) for event in _decoded(reply))
 
     def _events(self) -> Iterator[Event]:
         try:
@@ -361,7 +360,9 @@ class Answer:
         """The question, asked once; when it may have arrived the next attempt sends it again."""
         try:
             self._asked = True
-            return self._send().accepted()
+            reply = self._send().accepted()
+            self.run_id = reply.headers.get(RUN_HEADER, "")
+            return reply
         except ServerUnreachable:
             self._asked = False
             raise

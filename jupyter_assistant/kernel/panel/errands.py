@@ -32,7 +32,7 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
         rf"conversations/{ID}",
         rf"conversations/{ID}/export\?format=(md|json)",
         r"models|settings|health",
-        rf"runs/{ID}/changes",
+        r"mcp/clients\?origin=[A-Za-z0-9%._~-]{1,300}",
     ),
     "POST": (
         r"chat|chat/stream|preview",

@@ -133,8 +133,8 @@ class Kernels:
             execution,
             document,
             line,
-            death=lambda: self._death(execution.path),
-            interrupt=lambda: self._interrupt_of(execution.path),
+            death=lambda: self._death(document.path),
+            interrupt=lambda: self._interrupt_of(document.path),
             timeout_s=timeout_s,
             log=self._log,
         )
@@ -146,7 +146,10 @@ class Kernels:
         return await asyncio.shield((await self._of(path)).client.ended)
 
     async def _interrupt_of(self, path: str) -> None:
+        """Interrupt the kernel of the notebook; a cell that awaits something hears of it when a message comes."""
+        connection = await self._of(path)
         await self._interrupt(await self._managers.adopted(path))
+        connection.client.send("kernel_info_request", {})
 
     def _kept(self, execution: Execution) -> Execution:
         self._executions[execution.id] = execution

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from logging import Logger
 from typing import Any, Protocol, cast, runtime_checkable
 
-from ...errors import KernelDead, KernelNotFound
+from ...errors import KernelDead, KernelError, KernelNotFound
 from .client import first_of
 from .collect import LeftOut
 from .executions import GRACE, Execution, Line, State, first_or_stopped, to_its_end
@@ -20,14 +20,19 @@ from .running import CellState, RunningCell, Told
 
 Json = dict[str, Any]
 
+AGAIN = 1.0
+"""Seconds between two interrupts of one cell."""
 STATES: frozenset[str] = frozenset({"waiting", "running", "done", "error", "not run"})
 
 
 class Away(Protocol):
     """A run on its way in a front-end."""
 
-    async def end(self) -> Sequence[Json]:
-        """Wait for its end; all cells as they are then. Raises ``NotebookError``, ``KernelError``."""
+    async def end(self) -> tuple[Sequence[Json], str]:
+        """Wait for its end; all cells as they are then, and a sentence on what else is to be known, or "".
+
+        Raises ``NotebookError``, ``KernelError``.
+        """
 
     def stop(self) -> None:
         """Take what has not begun out of the queue, and interrupt the kernel where it is at a cell of this run."""
@@ -36,6 +41,10 @@ class Away(Protocol):
 @runtime_checkable
 class RunsItself(Protocol):
     """A document whose front-end runs its cells."""
+
+    @property
+    def path(self) -> str:
+        """As ``Document.path``."""
 
     async def ready(self) -> bool:
         """Whether a front-end has it open still; raises ``NotebookError`` where that could not run a cell now."""
@@ -86,6 +95,7 @@ class Follower:
         try:
             if self._execution.asked_to_stop:
                 return self._execution.asked_to_stop
+            self._execution.note = ""
             names = [str(cell.cell_id) for cell in self._execution.running_cells]
             return await self._seen_through(await self._document.start(names, self._hear))
         finally:
@@ -145,7 +155,8 @@ class Follower:
             await asyncio.wait({end, stop, late, dead})
 
     async def _heard_out(self, run: Away) -> State:
-        self._hear(await run.end())
+        cells, self._execution.note = await run.end()
+        self._hear(cells)
         states = {cell.state for cell in self._cells.values()}
         if states == {"done"}:
             return "done"
@@ -157,10 +168,10 @@ class Follower:
         """Interrupt the cell that runs, take back the rest, and give it a moment."""
         at_work = [cell for cell in self._cells.values() if cell.state == "running"]
         if state == "timeout" and at_work:
-            await self._interrupt()
+            await self._interrupt_until(run, end, dead)
         else:
             run.stop()
-        await first_of(end, dead, timeout=GRACE)
+            await first_of(end, dead, timeout=GRACE)
         if dead.done() and not end.done():
             raise KernelDead(dead.result())
         if end.done():
@@ -172,6 +183,18 @@ class Follower:
             cell.state = state
             cell.note = f"Interrupted after {self._timeout:g} s." if state == "timeout" and end.done() else cell.note
         return state
+
+    async def _interrupt_until(self, run: Away, *over: asyncio.Future[Any]) -> None:
+        """Interrupt the cell that runs: a kernel ignores that while it is not yet inside the cell's code."""
+        loop = asyncio.get_running_loop()
+        last = loop.time() + GRACE
+        while loop.time() < last and not any(each.done() for each in over):
+            if any(cell.state == "running" for cell in self._cells.values()):
+                try:
+                    await self._interrupt()
+                except KernelError:  # not one of this server's
+                    run.stop()
+            await first_of(*over, timeout=AGAIN)
 
     async def _kernel_ended(self) -> str:
         """Comes with the reason when the kernel ends, once a cell has begun in it."""

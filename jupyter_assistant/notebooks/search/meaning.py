@@ -16,7 +16,8 @@ from logging import Logger
 from typing import Protocol
 
 from ...errors import AssistantError
-from .index import LAST
+from ...messages import Json
+from .answers import LAST
 from .rows import Unembedded
 
 SECONDS = 2.0
@@ -65,15 +66,15 @@ class Meaning:
         self._down_until = 0.0
         self._pause = PAUSE
         self._failed = ""
-        self._of = ""
+        self._last: Embedder | None = None
         self._filling: asyncio.Task[None] | None = None
 
     @property
     def embedder(self) -> Embedder | None:
         """Who makes vectors now; what is known of one before is forgotten."""
         embedder = self._embedder()
-        if (name := embedder.name if embedder else "") != self._of:
-            self._of, self._failed, self._down_until, self._pause = name, "", 0.0, PAUSE
+        if embedder is not self._last:  # another one, or the same with another key
+            self._last, self._failed, self._down_until, self._pause = embedder, "", 0.0, PAUSE
         return embedder
 
     @property
@@ -81,10 +82,12 @@ class Meaning:
         """Why only words are searched although vectors are wanted, as a sentence; empty where they are not missed."""
         return f"Searched by words only: {self._failed}" if self._failed and self.embedder else ""
 
-    @property
-    def is_filling(self) -> bool:
-        """Whether cells are being embedded just now."""
-        return self._filling is not None and not self._filling.done()
+    def state(self, cells: int | None) -> Json | None:
+        """For people, ``cells`` being those that have a vector; None where nobody makes any."""
+        embedder = self.embedder
+        if embedder is None:
+            return None
+        return {"model": embedder.shown, "cells": cells, "building": self._is_filling(), "note": self.note}
 
     async def of(self, query: str) -> tuple[str, array[float]] | None:
         """The embedder's name and the vector of ``query``; None where there is none to be had within ``SECONDS``."""
@@ -110,7 +113,7 @@ class Meaning:
 
     def fill(self) -> None:
         """Begin to embed the cells that have no vector yet, unless that is being done."""
-        if not self.is_filling and self.embedder is not None and not self._is_down():
+        if not self._is_filling() and self.embedder is not None and not self._is_down():
             self._filling = asyncio.create_task(self._fill())
 
     async def close(self) -> None:
@@ -134,6 +137,9 @@ class Meaning:
                 await self._store.prune()
         except AssistantError as error:
             self._fail(error.text)
+
+    def _is_filling(self) -> bool:
+        return self._filling is not None and not self._filling.done()
 
     def _is_down(self) -> bool:
         return time.monotonic() < self._down_until

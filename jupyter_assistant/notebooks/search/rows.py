@@ -66,7 +66,7 @@ class Unembedded:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How much the index holds; ``embedded`` counts cells that have a vector."""
+    """How much the index holds; ``embedded`` counts cells that were embedded, equal ones once."""
 
     notebooks: int
     cells: int

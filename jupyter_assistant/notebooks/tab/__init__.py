@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
 from logging import Logger
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -49,7 +48,7 @@ class Tabs:
     # ------------------------------------------------------------ windows
 
     def joined(self, channel: Channel, owner: str) -> Window:
-        """A page has connected; give it what comes (``Window.hear``) and say when it has left (``Window.gone``)."""
+        """A page has connected; give it what comes (``Window.hear``) and say when it has left (``Window.left``)."""
         window = Window(channel, owner, self, ping_seconds=self.ping_seconds, log=self._log)
         self._new.add(window)
         if self._closed:
@@ -148,14 +147,21 @@ class Tabs:
 
     async def saved(self, opened: Opened) -> None:
         """It was saved where it is ``opened``: the other windows, which have no changes, take it from the disk."""
-        others = [place for place in self._at(opened.shown.path) if place is not opened and place.is_answering]
+        others = [place for place in self._at(opened.shown.path) if place is not opened]
         await asyncio.gather(
             *(self._reverted(place) for place in others if not place.shown.dirty and not place.shown.collaborative)
         )
 
     async def _reverted(self, place: Opened) -> None:
-        with suppress(Lost, Refusal, asyncio.TimeoutError):
+        if not place.is_answering:
+            place.is_behind = True
+            return
+        try:
             await asyncio.wait_for(place.ask("revert", {}, change=True), self.answer_seconds)
+        except (Refusal, Lost):
+            pass  # it has changes by now, or is gone
+        except asyncio.TimeoutError:
+            place.is_behind = place.window.is_silent = True
 
     def _all(self) -> Iterator[Opened]:
         for window in self._windows.values():

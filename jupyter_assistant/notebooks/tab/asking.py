@@ -99,7 +99,16 @@ def change(plan: Plan, answer: Json, path: str) -> Change:
     cells = {each.get("cell_id"): each for each in told if isinstance(each, dict)}
     changes = tuple(_change(names.get(each.cell_id, each.cell_id), each, cells) for each in plan.changes)
     diff = "\n".join(each.diff for each in changes if each.diff)
-    return Change(path, revision, changes, tuple(inserted), diff)
+    return Change(path, revision, changes, tuple(inserted), diff, unsaved(answer))
+
+
+def unsaved(answer: Json) -> str:
+    """What the window says where it could not save the notebook after what it did."""
+    error = answer.get("save_error")
+    if not error:
+        return ""
+    told = f": {error[:500].rstrip('.')}" if isinstance(error, str) else ""
+    return f"It is done in the user's JupyterLab, which could not save the notebook{told}."
 
 
 def _change(name: str, planned: CellChange, told: Mapping[object, Json]) -> CellChange:

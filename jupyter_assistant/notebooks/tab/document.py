@@ -8,10 +8,10 @@ when a tab closed fails, and says what may have come of it.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol
 
 from ...errors import CellNotFound, NotebookBusy, TabClosed, TabUnresponsive
 from ..cells import Snapshot
@@ -27,13 +27,11 @@ from .window import Lost, Opened
 if TYPE_CHECKING:
     from ..document import Document
 
-T = TypeVar("T")
-
 TRIES = 4
 LONG = 60.0
 """Seconds a window that answers its pings may take for a change and its save."""
 MANY = 200
-"""Cells from which an answer is digested in a thread."""
+"""Cells from which edits are decided on in a thread."""
 LAST_SAVED = "JupyterLab, which has it open, did not answer: this is what was saved last, without unsaved changes."
 
 
@@ -139,41 +137,36 @@ class TabDocument:
     async def _read(self, opened: Opened) -> Snapshot:
         """Raises ``TabUnresponsive``, ``TabClosed``."""
         with told(self.path, "read", sent=False):
-            return await self._in_time(opened, self._fresh(opened))
+            async with opened.turn:
+                before: Known | None = opened.remembered
+                try:
+                    known = await self._known(opened, before)
+                except Unknown:
+                    known = await self._known(opened, None)
+                opened.remembered = known
+                return known.snapshot
 
-    async def _in_time(self, opened: Opened, work: Coroutine[Any, Any, T]) -> T:
+    async def _known(self, opened: Opened, before: Known | None) -> Known:
+        known = {} if before is None else {"known": before.snapshot.revision}
+        answer = await self._answer(opened, "read", known)
+        if answer.get("cells"):
+            return await asyncio.to_thread(taken, before, answer, self.path)
+        return taken(before, answer, self.path)
+
+    async def _answer(self, opened: Opened, method: str, params: Json) -> Json:
         """What a window answers at once, unless it has just left somebody without an answer."""
         if opened.is_open and not opened.is_answering:
-            work.close()
             raise unresponsive(self.path)
         try:
-            return await asyncio.wait_for(work, self._choice.answer_seconds)
+            return await asyncio.wait_for(opened.ask(method, params), self._choice.answer_seconds)
         except asyncio.TimeoutError:
             opened.window.is_silent = True
             raise unresponsive(self.path) from None
 
-    async def _fresh(self, opened: Opened) -> Snapshot:
-        async with opened.turn:
-            before: Known | None = opened.remembered
-            try:
-                known = await self._asked(opened, before)
-            except Unknown:
-                known = await self._asked(opened, None)
-            opened.remembered = known
-            return known.snapshot
-
-    async def _asked(self, opened: Opened, before: Known | None) -> Known:
-        known = {} if before is None else {"known": before.snapshot.revision}
-        answer = await opened.ask("read", known)
-        told = answer.get("cells")
-        if isinstance(told, list) and len(told) > MANY:
-            return await asyncio.to_thread(taken, before, answer, self.path)
-        return taken(before, answer, self.path)
-
     async def _outputs(self, opened: Opened, cell_id: str) -> tuple[Json, ...]:
         """A cell at a time: each answer stays within a frame."""
         with told(self.path, "read", sent=False):
-            answer = await self._in_time(opened, opened.ask("outputs", {"cell_ids": [cell_id]}))
+            answer = await self._answer(opened, "outputs", {"cell_ids": [cell_id]})
             found = answer.get("outputs")
             outputs = found.get(cell_id) if isinstance(found, dict) else None
             if not isinstance(outputs, list) or not all(isinstance(output, dict) for output in outputs):
@@ -182,7 +175,7 @@ class TabDocument:
 
     async def _nbformat(self, opened: Opened, cell_ids: Sequence[str] | None) -> Json:
         with told(self.path, "read", sent=False):
-            answer = await self._in_time(opened, opened.ask("read", {}))
+            answer = await self._answer(opened, "read", {})
             content, shortened = notebook(answer, cell_ids)
         whole = {name: await self._outputs(opened, name) for name in shortened}
         found, missing = await asyncio.to_thread(trimmed, with_outputs(content, whole), cell_ids)

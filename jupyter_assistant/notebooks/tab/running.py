@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 
 from ...errors import TabClosed, TabUnresponsive
+from .asking import unsaved
 from .faults import told
 from .frames import Json
 from .window import Asking, Opened
@@ -24,8 +25,8 @@ class TabRun:
         self._asking = asking
         self._saved = saved
 
-    async def end(self) -> Sequence[Json]:
-        """Wait for its end; all cells as they are then, in the words of the protocol.
+    async def end(self) -> tuple[Sequence[Json], str]:
+        """Wait for its end; all cells as they are then, in the words of the protocol, and what else is to be known.
 
         Raises ``TabClosed``, ``TabUnresponsive`` (the kernel goes on), ``KernelUnable``, ``EditRefused``,
         ``CellNotFound``.
@@ -33,14 +34,16 @@ class TabRun:
         try:
             with told(self._path, "run", sent=True):
                 answer = await self._asking.answer
-        except TabClosed as error:
-            raise TabClosed(error.text, GOES_ON) from None
+        except TabClosed:
+            text = f"The tab with {self._path} was closed while the run was on its way."
+            raise TabClosed(text, GOES_ON) from None
         except TabUnresponsive as error:
             raise TabUnresponsive(error.text, GOES_ON) from None
         if answer.get("saved") is True:
             await self._saved(self._asking.opened)
         cells = answer.get("cells")
-        return [each for each in cells if isinstance(each, dict)] if isinstance(cells, list) else []
+        found = [each for each in cells if isinstance(each, dict)] if isinstance(cells, list) else []
+        return found, unsaved(answer)
 
     def stop(self) -> None:
         """Take what has not begun out of the queue, and interrupt the kernel where it is at a cell of this run."""

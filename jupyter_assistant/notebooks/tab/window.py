@@ -74,6 +74,8 @@ class Opened:
     current_at: float = 0.0
     is_open: bool = True
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+    is_behind: bool = False
+    """The file was saved elsewhere, and it could not be told to take that up."""
     remembered: Any = None
     """What ``reading`` keeps of it."""
 
@@ -90,6 +92,12 @@ class Opened:
         except asyncio.CancelledError:
             self.window.say({"type": "cancel", "id": asking.number})
             raise
+
+    def catch_up(self) -> None:
+        """Take the notebook from the disk, where it was saved elsewhere, unless there are changes here."""
+        self.is_behind = False
+        if not self.shown.dirty:
+            self.begin("revert", {}, change=True)
 
     def begin(self, method: str, params: Json, *, hear: Hear | None = None, change: bool = False) -> Asking:
         """A request of this notebook, sent. ``hear`` is given its progress; a ``change`` taken up late is not made.
@@ -189,6 +197,9 @@ class Window:
             self._progressed(said)
         elif isinstance(said, Pong):
             self._unanswered = 0
+        for opened in self.opened.values():
+            if opened.is_behind:
+                opened.catch_up()
 
     def _greet(self, hello: Hello) -> None:
         if self.name:
@@ -205,8 +216,8 @@ class Window:
             if known is None:
                 known = self.opened[name] = Opened(self, each)
                 known.current_at = time.monotonic() if each.current else 0.0
-            elif each.current and not known.shown.current:
-                known.current_at = time.monotonic()
+            elif each.current and (each == known.shown or not known.shown.current):
+                known.current_at = time.monotonic()  # told anew, it has its user's eyes again
             known.shown = each
 
     def _closed(self, opened: Opened) -> None:
@@ -261,7 +272,7 @@ class Window:
             waited += ping_seconds
             if not self.name and waited >= HELLO_SECONDS:
                 self.end(WRONG_FRAME, "The page did not say hello.")
-            if self._unanswered >= MISSES:
+            elif self._unanswered >= MISSES:
                 self.end(MISSED, f"The page did not answer {MISSES} pings.")
             self._unanswered += bool(self.name)
             self.say({"type": "ping", "id": number, "now": _now()})
@@ -271,10 +282,14 @@ class Window:
         if self.is_there:
             self._log.info("Closed the tab socket of a window: %s", reason)
             self._channel.close(code, reason)
-            self.gone(for_good=True)
+            self._gone(for_good=True)
 
-    def gone(self, *, for_good: bool) -> None:
-        """Its connection has ended; what it was asked fails. ``for_good``: it does not come back as it was."""
+    def left(self, code: int | None) -> None:
+        """Its connection has ended, with this code of the WebSocket protocol."""
+        self._gone(for_good=code in GOODBYES)
+
+    def _gone(self, *, for_good: bool) -> None:
+        """What it was asked fails. ``for_good``: it does not come back as it was."""
         if not self.is_there:
             return
         self.is_there = False

@@ -31,6 +31,7 @@ class StreamHandler(AssistantHandler):
         """Send the events after ``after`` until ``done``, with a comment at once and by the clock."""
         run.entries(after)  # raises Gone while the status can still be set
         self._reader = asyncio.current_task()
+        self.set_header("X-Run-Id", run.id)  # for one who would stop it before the first event
         self.begin_stream()
         try:
             await self._send(run, after)

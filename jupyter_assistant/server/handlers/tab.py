@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from jupyter_server.auth.decorator import authorized, ws_authenticated
 from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.base.websocket import WebSocketMixin
+from tornado.web import HTTPError
 from tornado.websocket import WebSocketClosedError, WebSocketHandler
 
+from ...errors import AssistantError
 from .base import RESOURCE, Services, owner_of
 
 if TYPE_CHECKING:
-    from ...notebooks.tab import Window
+    from ...notebooks.tab import Tabs, Window
 
 MAX_REASON = 120
 """Bytes of a reason; the protocol has room for 123."""
@@ -33,19 +35,23 @@ class TabHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
         """Take what the composition root built."""
         self.services = services
         self._window: Window | None = None
+        self._tabs: Tabs | None = None
 
     @ws_authenticated
     @authorized(action="write", resource=RESOURCE)
     async def get(self, *args: Any, **options: Any) -> None:  # type: ignore[override]  # as the decorators type it
         """Let the window in."""
-        await self.services.ready()
+        try:
+            self._tabs = (await self.services.ready()).assistant.notebooks.tabs
+        except AssistantError as error:
+            raise HTTPError(503, error.text) from error
         await super().get(*args, **options)
 
-    async def open(self, *args: Any, **options: Any) -> None:
+    def open(self, *args: Any, **options: Any) -> None:
         """The connection stands."""
         super().open(*args, **options)
-        notebooks = (await self.services.ready()).assistant.notebooks
-        self._window = notebooks.tabs.joined(self, owner_of(self))
+        if self._tabs is not None:
+            self._window = self._tabs.joined(self, owner_of(self))
 
     async def on_message(self, message: str | bytes) -> None:
         """Take a message; the next one is read when this returns."""
@@ -55,7 +61,7 @@ class TabHandler(WebSocketMixin, WebSocketHandler, JupyterHandler):
     def on_close(self) -> None:
         """The connection has ended."""
         if self._window is not None:
-            self._window.gone(for_good=self.close_code in (1000, 1001))
+            self._window.left(self.close_code)
 
     # ------------------------------------------------------------ the channel
 

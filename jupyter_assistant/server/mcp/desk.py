@@ -7,6 +7,7 @@ anything is read or run. This module knows nothing of the protocol.
 from __future__ import annotations
 
 import asyncio
+import glob
 from collections.abc import Iterable
 
 from ...errors import AssistantError
@@ -37,7 +38,6 @@ LEVELS: dict[str, tuple[Rights, ...]] = {
 }
 """The rights of tools that each value of ``mcp_tools`` lets through."""
 
-LISTED = 500
 CANDIDATES = 100
 
 
@@ -93,10 +93,11 @@ class Desk:
 
     # ------------------------------------------------------------ resources
 
-    async def entries(self) -> tuple[Entry, ...]:
-        """The notebooks that are listed as resources: the first ``LISTED``."""
+    async def entries(self, offset: int, limit: int) -> tuple[tuple[Entry, ...], int]:
+        """A page of the notebooks, by path, and how many there are."""
         await CALLER.get().require(NEEDS["read"])
-        return (await self._notebooks.list("", "*", LISTED, 0)).entries
+        found = await self._notebooks.list("", "*", limit, offset)
+        return found.entries, found.total
 
     async def resource(self, path: str, cell_id: str | None = None, number: str | None = None) -> str:
         """A notebook, a cell or an output as JSON text; raises ``AssistantError``."""
@@ -137,6 +138,9 @@ class Desk:
 
     async def _paths(self, value: str) -> list[str]:
         """First those that begin with it, then those that have it anywhere."""
-        found = (await self._notebooks.list("", "*", LISTED, 0)).entries
-        paths = [entry.path for entry in found if value.lower() in entry.path.lower()]
-        return sorted(paths, key=lambda path: not path.lower().startswith(value.lower()))[:CANDIDATES]
+        paths: list[str] = []
+        for pattern in (f"{glob.escape(value)}*", f"*{glob.escape(value)}*"):
+            found = await self._notebooks.list("", pattern, CANDIDATES, 0)
+            paths += [entry.path for entry in found.entries]
+        first = sorted(dict.fromkeys(paths), key=lambda path: not path.lower().startswith(value.lower()))
+        return first[:CANDIDATES]

@@ -7,24 +7,26 @@ images, nothing twice and no structured content; an error of a tool is a result,
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import mcp_types
 from fastmcp import FastMCP
 from fastmcp.prompts import Prompt, PromptArgument
-from fastmcp.resources import Resource, ResourceContent, ResourceResult, ResourceTemplate
+from fastmcp.resources import ResourceContent, ResourceResult, ResourceTemplate
 from fastmcp.server.dependencies import get_context
 from fastmcp.server.middleware import Middleware, MiddlewareContext
 from fastmcp.tools import Tool
 from fastmcp.tools.base import ToolResult
+from fastmcp.utilities.pagination import CursorState
 from mcp import MCPError
 from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
 from ..._version import __version__
 from ...errors import AssistantError, CellNotFound, InvalidInput, NotebookNotFound, NotFound, PathRefused
+from ...notebooks.listing import Entry
 from ...tools import Text, ToolOutput
 from ...tools import Tool as OurTool
 from ..asgi import Application
@@ -78,8 +80,8 @@ class ServedPrompt(Prompt):
             return await self.rendering(given)
 
 
-class Listing(Middleware):
-    """The notebooks that are there now, as resources."""
+class Served(Middleware):
+    """What the library would answer in words of its own, answered in ours."""
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -90,21 +92,6 @@ class Listing(Middleware):
         if any(tool.name == asked.name for tool in self._desk.tools):
             return await call_next(context)
         return _result(await self._desk.call(asked.name, asked.arguments or {}, _unheard))
-
-    async def on_list_resources(
-        self, context: MiddlewareContext[mcp_types.ListResourcesRequest], call_next: Any
-    ) -> Sequence[Resource]:
-        """Made anew for each question; nothing is kept."""
-        with _told():
-            entries = await self._desk.entries()
-        return [
-            Resource(
-                uri=resources.address(entry.path),  # type: ignore[arg-type]  # a text is taken too
-                name=entry.path,
-                mime_type=resources.NOTEBOOK_TYPE,
-            )
-            for entry in entries
-        ]
 
     async def on_read_resource(
         self, context: MiddlewareContext[mcp_types.ReadResourceRequestParams], call_next: Any
@@ -122,7 +109,7 @@ def served(desk: Desk) -> FastMCP[Any]:
         "jupyter-assistant",
         instructions=INSTRUCTIONS,
         version=__version__,
-        middleware=[Listing(desk)],
+        middleware=[Served(desk)],
         mask_error_details=True,
         dereference_schemas=False,
         strict_input_validation=False,
@@ -134,6 +121,7 @@ def served(desk: Desk) -> FastMCP[Any]:
         server.add_tool(_tool(desk, tool))
     for prompt in prompts.PROMPTS:
         server.add_prompt(_prompt(desk, prompt))
+    _add_resources(server, desk)
     _add_templates(server, desk)
     server.add_completion_handler(_completions(desk))
     schemas = {tool.name: tool.parameters for tool in desk.tools}
@@ -196,6 +184,32 @@ def _prompt(desk: Desk, prompt: prompts.Prompt) -> ServedPrompt:
         description=prompt.description,
         arguments=arguments,
         rendering=rendering,
+    )
+
+
+def _add_resources(server: FastMCP[Any], desk: Desk) -> None:
+    """The notebooks that are there now, a page at a time: the library would make all of them for each page."""
+
+    async def listed(_: object, params: mcp_types.PaginatedRequestParams) -> mcp_types.ListResourcesResult:
+        offset = _offset(params.cursor)
+        with _told():
+            entries, total = await desk.entries(offset, PAGE)
+        following = CursorState(offset + PAGE).encode() if offset + PAGE < total else None
+        return mcp_types.ListResourcesResult(resources=[_resource(entry) for entry in entries], next_cursor=following)
+
+    server._mcp_server.add_request_handler("resources/list", mcp_types.PaginatedRequestParams, listed)
+
+
+def _offset(cursor: str | None) -> int:
+    try:
+        return CursorState.decode(cursor).offset if cursor else 0
+    except ValueError:
+        raise MCPError(mcp_types.INVALID_PARAMS, "There is no such cursor: take nextCursor as it is.") from None
+
+
+def _resource(entry: Entry) -> mcp_types.Resource:
+    return mcp_types.Resource(
+        uri=resources.address(entry.path), name=entry.path, mime_type=resources.NOTEBOOK_TYPE, size=entry.size
     )
 
 

@@ -5,45 +5,8 @@
  */
 
 import type { Heard } from '../follow';
-import type { Failure, Given, Reason, RunEvent, Source, StoredMessage, Usage } from '../protocol';
-
-export interface Asked {
-  readonly role: 'user';
-  readonly id: string;
-  readonly text: string;
-}
-
-export interface Thought {
-  readonly from: number;
-  readonly to: number;
-}
-
-export interface Answer {
-  readonly role: 'assistant';
-  readonly id: string;
-  readonly run_id: string;
-  readonly model: string;
-  readonly state: 'running' | Reason;
-  readonly text: string;
-  readonly reasoning: string;
-  /** When thinking was first and last heard of, in ms; null where it was not witnessed here. */
-  readonly thought: Thought | null;
-  /** Whether it was asked for here, so that its events come when they happen. */
-  readonly asked: boolean;
-  readonly status: string;
-  readonly given: Given | null;
-  readonly sources: readonly Source[];
-  readonly usage: Usage | null;
-  readonly failure: Failure | null;
-  readonly wire: 'open' | 'lost' | 'whole';
-  readonly stopping: boolean;
-  /** The number of the last event heard. */
-  readonly last: number;
-  /** When its question is asked again by itself (`Date.now()`); null when it is not. */
-  readonly until: number | null;
-}
-
-export type Entry = Asked | Answer;
+import type { Reason, RunEvent, StoredMessage } from '../protocol';
+import type { Answer, Thought } from './entries';
 
 /** An answer of which nothing has been heard yet. */
 export function awaited(id: string, run_id = ''): Answer {

@@ -2,7 +2,7 @@
 
 import type { Part } from '../host';
 import type { Catalogue, Failure, Setting, Summary } from '../protocol';
-import type { Conversation } from './thread';
+import type { Conversation } from './entries';
 import { fresh } from './thread';
 
 export interface Chat {

@@ -14,12 +14,11 @@ import { listed, noticed, removed, renamed } from './list';
 import type { Happening } from './thread';
 import { fresh, happen, questionOf } from './thread';
 
-export type { Answer, Asked, Thought } from './answer';
 export { awaited } from './answer';
 export type { Chat, Dialog, Mending, Remedy } from './chat';
 export { begin, shown } from './chat';
+export type { Answer, Asked, Conversation, Entry, Thought } from './entries';
 export { newer } from './stored';
-export type { Conversation, Entry } from './thread';
 export { lastQuestion, questionOf, running } from './thread';
 
 export type Action =

@@ -2,7 +2,7 @@
 
 import type { StoredConversation, StoredMessage } from '../protocol';
 import { awaited, stored } from './answer';
-import type { Conversation, Entry } from './thread';
+import type { Conversation, Entry } from './entries';
 
 function entry(message: StoredMessage): Entry {
   return message.role === 'user' ? { role: 'user', id: message.id, text: message.text } : stored(message);

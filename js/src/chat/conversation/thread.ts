@@ -6,22 +6,9 @@
 
 import type { Heard } from '../follow';
 import type { Failure, Reason, RunEvent, StoredConversation } from '../protocol';
-import type { Answer, Asked } from './answer';
 import { awaited, ended, heardBy } from './answer';
+import type { Answer, Conversation } from './entries';
 import { loaded } from './stored';
-
-export type Entry = Asked | Answer;
-
-/** A conversation; `id` is empty until the server has given it one, `key` never changes. */
-export interface Conversation {
-  readonly key: string;
-  readonly id: string;
-  readonly title: string;
-  readonly entries: readonly Entry[];
-  readonly loading: boolean;
-  /** Why it could not be loaded. */
-  readonly failure: Failure | null;
-}
 
 /** What can happen in a conversation; `key` names it. */
 export type Happening =

@@ -38,7 +38,7 @@ export function useFollowing({ key, entries }: Conversation): Following {
 
   const stay = (): void => {
     if (box.current && following.current) {
-      box.current.scrollTop = box.current.scrollHeight;
+      box.current.scrollTop = entries.length ? box.current.scrollHeight : 0; // what greets is read from its beginning
     } else if (box.current && held.current && outside(held.current, box.current)) {
       held.current.scrollIntoView({ block: 'nearest' });
     }

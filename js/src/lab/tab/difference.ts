@@ -21,7 +21,7 @@ export function splices(before: string, after: string): readonly Splice[] {
   if (whole.start === whole.end && !whole.text) {
     return [];
   }
-  const [from, to] = [before.lastIndexOf('\n', whole.start - 1) + 1, lineEnd(before, whole.end)];
+  const [from, to] = [lineStart(before, whole.start), lineEnd(before, whole.end)];
   const tail = before.length - to;
   const [old, made] = [before.slice(from, to), after.slice(from, after.length - tail)];
   const changed = hunks(lines(old), lines(made)).map(each => ({
@@ -57,6 +57,10 @@ function isHigh(text: string, at: number): boolean {
 
 function isLow(text: string, at: number): boolean {
   return (text.charCodeAt(at) & 0xfc00) === 0xdc00;
+}
+
+function lineStart(text: string, at: number): number {
+  return at === 0 ? 0 : text.lastIndexOf('\n', at - 1) + 1;
 }
 
 function lineEnd(text: string, at: number): number {

@@ -18,6 +18,7 @@ import { Refusal } from './wire';
 
 type Shared = INotebookModel['sharedModel'];
 type SharedCell = Shared['cells'][number];
+type Going = Extract<Step, { readonly step: 'move' | 'retype' | 'delete' }>;
 
 /** Makes all edits in the notebook that `views` show; raises a `Refusal`, then nothing is done. */
 export function apply(
@@ -114,14 +115,21 @@ function make(model: INotebookModel, live: SharedCell[], step: Step, cleared: Se
   } else if (step.step === 'clear') {
     cleared.add(cell.getId());
   } else {
-    remove(sharedModel, live, step.index);
-    if (step.step === 'move') {
-      putBack(sharedModel, live, step.to, cell.toJSON());
-    } else if (step.step === 'retype') {
-      putBack(sharedModel, live, step.index, retyped(cell, step.cell_type, step.source));
-    } else {
-      model.deletedCells.push(cell.getId());
-    }
+    take(model, live, step, cell);
+  }
+}
+
+function take(model: INotebookModel, live: SharedCell[], step: Going, cell: SharedCell): void {
+  const { sharedModel } = model;
+  const [id, json] = [cell.getId(), cell.toJSON()]; // once it is taken out it has nothing more
+  sharedModel.deleteCell(step.index);
+  live.splice(step.index, 1);
+  if (step.step === 'move') {
+    putBack(sharedModel, live, step.to, json);
+  } else if (step.step === 'retype') {
+    putBack(sharedModel, live, step.index, retyped(json, step.cell_type, step.source));
+  } else {
+    model.deletedCells.push(id);
   }
 }
 
@@ -133,17 +141,12 @@ function insert(shared: Shared, live: SharedCell[], index: number, cells: readon
   live.splice(index, 0, ...shared.insertCells(index, made));
 }
 
-function remove(shared: Shared, live: SharedCell[], index: number): void {
-  shared.deleteCell(index);
-  live.splice(index, 1);
-}
-
 function putBack(shared: Shared, live: SharedCell[], index: number, json: SharedJson): void {
   live.splice(index, 0, shared.insertCell(index, json));
 }
 
-function retyped(cell: SharedCell, cell_type: string, source: string): SharedJson {
-  const { id, metadata, attachments } = cell.toJSON() as Readonly<Record<string, unknown>>;
+function retyped(json: SharedJson, cell_type: string, source: string): SharedJson {
+  const { id, metadata, attachments } = json as Readonly<Record<string, unknown>>;
   const code = cell_type === 'code';
   // As JupyterLab has it: what is made code has no outputs to distrust, anything else is never asked.
   const trust = { trusted: code || undefined };

@@ -143,7 +143,7 @@ async function reverted(notebook: OpenNotebook): Promise<object> {
   if (notebook.dirty) {
     throw new Refusal('refused', 'The notebook has changes that are not saved.', 'Ask the user to save it.');
   }
-  await notebook.context.revert();
+  await notebook.saving.revert();
   return { dirty: notebook.dirty };
 }
 

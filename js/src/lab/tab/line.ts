@@ -14,6 +14,9 @@ const [FIRST_MS, MOST_MS] = [500, 60_000];
 /** Milliseconds in which changes of the list are gathered. */
 const GATHER_MS = 16;
 
+/** A socket's `readyState` once frames can go. */
+const OPEN = 1;
+
 /** Close codes: replaced by a newer line of this window; a frame of ours was wrong. */
 const [REPLACED, WRONG] = [4001, 4000];
 
@@ -51,7 +54,7 @@ export class Line {
 
   /** Whether the server has the list of this window's notebooks. */
   get isOpen(): boolean {
-    return this.#socket?.readyState === WebSocket.OPEN && this.#listed !== '';
+    return this.#socket?.readyState === OPEN && this.#listed !== '';
   }
 
   /** Sends the list soon; with `anyway` also when it is as it was. */
@@ -120,7 +123,7 @@ export class Line {
   }
 
   #send(frame: object): void {
-    if (this.#socket?.readyState === WebSocket.OPEN) {
+    if (this.#socket?.readyState === OPEN) {
       this.#socket.send(JSON.stringify(frame));
     }
   }
@@ -128,7 +131,7 @@ export class Line {
   #list(): void {
     const documents = this.#ends.documents();
     const listed = JSON.stringify(documents);
-    if (listed !== this.#listed && this.#socket?.readyState === WebSocket.OPEN) {
+    if (listed !== this.#listed && this.#socket?.readyState === OPEN) {
       this.#send({ type: 'documents', documents });
       this.#listed = listed;
     }

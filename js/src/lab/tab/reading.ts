@@ -132,7 +132,8 @@ export class Reading {
   #watch(cell: ICellModel): void {
     const entry: Entry = { at: this.#revision, taken: null };
     this.#entries.set(cell, entry);
-    cell.sharedModel.changed.connect(() => {
+    // Outputs of a running cell reach the shared model without its saying so.
+    cell.contentChanged.connect(() => {
       entry.at = ++this.#revision;
       entry.taken = null;
     }, this);
@@ -144,7 +145,7 @@ export class Reading {
     for (const cell of this.#cells()) {
       this.#taken(cell);
       if (performance.now() - begun > STRETCH_MS) {
-        await new Promise(resolve => setTimeout(resolve));
+        await breath();
         begun = performance.now();
       }
     }
@@ -158,6 +159,16 @@ export class Reading {
     }
     return taken;
   }
+}
+
+/** Lets everything else have its turn; a timer would take a second in a page that is not in sight. */
+async function breath(): Promise<void> {
+  const { port1, port2 } = new MessageChannel();
+  await new Promise<unknown>(resolve => {
+    port1.onmessage = resolve;
+    port2.postMessage(null);
+  });
+  port1.close();
 }
 
 function take(cell: ICellModel): Taken {

@@ -5,7 +5,7 @@
  * ever interrupted; the user's place in the notebook stays his.
  */
 
-import type { Cell, CodeCell, ICodeCellModel } from '@jupyterlab/cells';
+import type { Cell, CodeCell, ICellModel, ICodeCellModel } from '@jupyterlab/cells';
 import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
 import { isCode } from '../changes';
@@ -21,6 +21,13 @@ const RESPITE = 10;
 
 export type Report = (cells: readonly Progress[]) => void;
 
+/** A cell as it was found; its widget forgets its model when the notebook is closed. */
+interface Found {
+  readonly cell: Cell;
+  readonly model: ICellModel;
+  readonly id: string;
+}
+
 /** What became of the cells, in order. Ends by itself when `signal` is aborted, which interrupts a cell of ours. */
 export async function run(
   panel: NotebookPanel,
@@ -28,51 +35,45 @@ export async function run(
   report: Report,
   signal: AbortSignal
 ): Promise<readonly Progress[]> {
-  const cells = ids.map(id => widget(panel.content, id));
-  if (cells.some(cell => isCode(cell.model))) {
+  const cells = ids.map(id => find(panel.content, id));
+  if (cells.some(({ model }) => isCode(model))) {
     await ready(panel.sessionContext, signal);
   }
-  const states = new Map<Cell, CellState>(cells.map(cell => [cell, 'waiting']));
-  let failed = false;
-  report(cells.map(cell => progress(cell, 'waiting')));
-  for (const cell of cells) {
-    if (failed || signal.aborted) {
-      states.set(cell, 'not run');
-      continue;
-    }
-    const state = await runOne(panel, cell, report, signal);
-    states.set(cell, state);
-    failed = state !== 'done';
+  report(cells.map(found => progress(found, 'waiting')));
+  const states: CellState[] = [];
+  for (const found of cells) {
+    const over = signal.aborted || states.some(state => state !== 'done');
+    states.push(over ? 'not run' : await runOne(panel, found, report, signal));
   }
-  return cells.map(cell => progress(cell, states.get(cell) ?? 'not run'));
+  return cells.map((found, index) => progress(found, states[index] ?? 'not run'));
 }
 
-function widget(content: Notebook, id: string): Cell {
+function find(content: Notebook, id: string): Found {
   const cell = content.widgets.find(each => each.model.id === id);
   if (!cell) {
     throw new Refusal('cell_not_found', `The notebook has no cell ${id.slice(0, 64)}.`, 'Read the notebook again.', {
       cell_id: id
     });
   }
-  return cell;
+  return { cell, model: cell.model, id };
 }
 
-async function runOne(panel: NotebookPanel, cell: Cell, report: Report, signal: AbortSignal): Promise<CellState> {
-  const { model } = cell;
-  if (cell.isDisposed) {
+async function runOne(panel: NotebookPanel, found: Found, report: Report, signal: AbortSignal): Promise<CellState> {
+  const { cell, model } = found;
+  if (model.isDisposed) {
     return 'not run';
   }
   if (!isCode(model)) {
     await quietly(panel, cell);
     return 'done';
   }
-  if (!(await turn(panel, model, signal))) {
+  if (!(await turn(panel, model, signal)) || cell.isDisposed) {
     return 'not run';
   }
-  const following = new Following(cell as CodeCell, report);
+  const following = new Following(found, report);
   try {
     const done = quietly(panel, cell);
-    following.begin(() => {
+    following.begin(cell as CodeCell, () => {
       interruptWhenAborted(panel, following, signal);
     });
     return (await done) ? 'done' : 'error';
@@ -110,6 +111,9 @@ async function turn({ sessionContext }: NotebookPanel, model: ICodeCellModel, si
 
 /** JupyterLab's own way of running a cell, without what it does for a user who has just pressed a key there. */
 function quietly({ content, sessionContext }: NotebookPanel, cell: Cell): Promise<boolean> {
+  if (cell === content.activeCell && !isCode(cell.model)) {
+    content.mode = 'command'; // a text is not shown while it is edited
+  }
   const { mode } = content;
   let done: Promise<boolean>;
   // It leaves edit mode, scrolls to the active cell and focuses it: the user may be typing, or looking elsewhere.
@@ -138,25 +142,28 @@ function interruptWhenAborted({ sessionContext }: NotebookPanel, following: Foll
   }
 }
 
-function progress(cell: Cell, state: CellState): Progress {
-  const { model } = cell;
-  const execution_count = !model.isDisposed && isCode(model) ? model.executionCount : null;
-  const outputs = model.isDisposed ? [] : outputsOf(model);
-  return { cell_id: model.id, state, execution_count, ...tail(outputs) };
+function progress({ model, id }: Found, state: CellState): Progress {
+  const there = !model.isDisposed && isCode(model);
+  return {
+    cell_id: id,
+    state,
+    execution_count: there ? model.executionCount : null,
+    ...tail(there ? outputsOf(model) : [])
+  };
 }
 
 /** Reports what a running cell puts out, a few times a second. */
 class Following {
-  readonly #cell: CodeCell;
+  readonly #found: Found;
   readonly #report: Report;
   #state: CellState = 'waiting';
   #timer: ReturnType<typeof setTimeout> | null = null;
   #pause = PAUSE_MS;
 
-  constructor(cell: CodeCell, report: Report) {
-    this.#cell = cell;
+  constructor(found: Found, report: Report) {
+    this.#found = found;
     this.#report = report;
-    cell.model.sharedModel.changed.connect(this.#soon, this);
+    found.model.contentChanged.connect(this.#soon, this);
   }
 
   get isRunning(): boolean {
@@ -164,13 +171,13 @@ class Following {
   }
 
   /** Its request has just been sent; calls back when the kernel has begun it. */
-  begin(onRunning: () => void): void {
+  begin(cell: CodeCell, onRunning: () => void): void {
     const running = (): void => {
       this.#state = 'running';
       this.#soon();
       onRunning();
     };
-    const area: { readonly future?: CodeCell['outputArea']['future'] } = this.#cell.outputArea;
+    const area: { readonly future?: CodeCell['outputArea']['future'] } = cell.outputArea;
     if (area.future?.isDisposed !== false) {
       running(); // somebody else's way of running cells: nothing more is known
       return;
@@ -185,21 +192,15 @@ class Following {
 
   end(): void {
     this.#state = 'done';
-    if (this.#timer !== null) {
-      clearTimeout(this.#timer);
-    }
-    if (!this.#cell.model.isDisposed) {
-      this.#cell.model.sharedModel.changed.disconnect(this.#soon, this);
-    }
+    clearTimeout(this.#timer ?? undefined);
+    this.#found.model.contentChanged.disconnect(this.#soon, this);
   }
 
   #soon(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
       const begun = performance.now();
-      if (!this.#cell.model.isDisposed) {
-        this.#report([progress(this.#cell, this.#state)]);
-      }
+      this.#report([progress(this.#found, this.#state)]);
       this.#pause = Math.max(PAUSE_MS, RESPITE * (performance.now() - begun));
     }, this.#pause);
   }

@@ -56,6 +56,15 @@ export class Saving {
     }
   }
 
+  /** Takes what the file holds, where that is another; raises where it cannot be reached. */
+  async revert(): Promise<void> {
+    await this.#inTurn(async () => {
+      if (await this.#differs()) {
+        await this.#context.revert();
+      }
+    });
+  }
+
   #inTurn(save: () => Promise<void>): Promise<void> {
     const mine = this.#last.then(save);
     this.#last = mine.catch(() => undefined);
@@ -67,14 +76,19 @@ export class Saving {
     if (this.#context.isDisposed) {
       return 'The notebook was closed before it could be saved.';
     }
-    const { path, contentsModel } = this.#context;
     try {
-      const file = await this.#contents.get(path, { content: false, hash: true });
-      const same = file.hash && contentsModel?.hash ? contentsModel.hash === file.hash : !newer(file, contentsModel);
-      return same ? '' : 'Somebody else has changed the file since it was opened here, so it was not overwritten.';
+      const theirs = await this.#differs();
+      return theirs ? 'Somebody else has changed the file since it was opened here, so it was not overwritten.' : '';
     } catch (error) {
       return `The file cannot be reached, so the notebook was not saved: ${said(error)}`;
     }
+  }
+
+  /** Whether the file is not the one that was loaded or saved here last. */
+  async #differs(): Promise<boolean> {
+    const { path, contentsModel } = this.#context;
+    const file = await this.#contents.get(path, { content: false, hash: true });
+    return file.hash && contentsModel?.hash ? contentsModel.hash !== file.hash : newer(file, contentsModel);
   }
 
   #onContent(): void {
