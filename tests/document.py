@@ -8,14 +8,11 @@ too.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from pathlib import Path
-from typing import Any, Protocol
 
+import nbformat
 import pytest
 
 from jupyter_assistant.errors import CellNotFound, EditRefused, StaleCell
-from jupyter_assistant.notebooks import Document, Notebooks
 from jupyter_assistant.notebooks.edits import (
     ClearOutputs,
     Delete,
@@ -27,69 +24,16 @@ from jupyter_assistant.notebooks.edits import (
     Substitute,
 )
 from jupyter_assistant.notebooks.payloads import MAX_PAYLOAD
-
-Json = dict[str, Any]
-
-
-class Homed(Protocol):
-    """Notebooks of one home, and how to put one there and look at it from outside."""
-
-    @property
-    def notebooks(self) -> Notebooks:
-        """What is tried."""
-
-    @property
-    def root(self) -> Path:
-        """The folder of the server's notebooks."""
-
-    async def put(self, content: Json, name: str = "a.ipynb") -> Document:
-        """A notebook with this content (nbformat JSON), at this path and in this home; and its document."""
-
-    def stored(self, name: str = "a.ipynb") -> Any:
-        """The notebook as the home holds it when an edit has returned, read by nbformat and found valid."""
-
-    def mark(self, name: str = "a.ipynb") -> object:
-        """What is equal as long as nothing has been written there."""
-
-
-def code(name: str, source: str, *outputs: Json, count: int | None = None) -> Json:
-    return {
-        "cell_type": "code",
-        "execution_count": count,
-        "id": name,
-        "metadata": {"tags": [f"t{name}"]},
-        "outputs": list(outputs),
-        "source": source.splitlines(True),
-    }
-
-
-def markdown(name: str, source: str) -> Json:
-    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": source.splitlines(True)}
-
-
-def notebook(*cells: Json, minor: int = 5) -> Json:
-    return {"cells": list(cells), "metadata": {"mine": {"b": 1, "a": 2}}, "nbformat": 4, "nbformat_minor": minor}
-
-
-def printed(text: str) -> Json:
-    return {"name": "stdout", "output_type": "stream", "text": text}
-
-
-PLOT: Json = {
-    "output_type": "display_data",
-    "data": {"image/png": "iVBORw==", "text/plain": "a\nplot"},
-    "metadata": {},
-}
-THREE = notebook(code("a", "x = 1\ny = 2", printed("one\ntwo\n"), count=3), markdown("b", "# Ä title"), code("c", "x"))
-
-
-def hashed(source: str) -> str:
-    return hashlib.sha256(source.encode()).hexdigest()[:12]
-
-
-async def sources(document: Document) -> list[tuple[str, str]]:
-    return [(cell.id, cell.source) for cell in (await document.read()).cells]
-
+from tests.homed import PLOT as PLOT
+from tests.homed import THREE as THREE
+from tests.homed import Homed as Homed
+from tests.homed import Json as Json
+from tests.homed import code as code
+from tests.homed import hashed as hashed
+from tests.homed import markdown as markdown
+from tests.homed import notebook as notebook
+from tests.homed import printed as printed
+from tests.homed import sources as sources
 
 # ---------------------------------------------------------------- edits
 
@@ -301,6 +245,20 @@ async def test_outputs_of_a_cell_that_is_not_there_are_an_error(home: Homed) -> 
     document = await home.put(THREE)
     with pytest.raises(CellNotFound):
         await document.outputs(["a", "gone"])
+
+
+async def test_it_is_given_whole_as_nbformat(home: Homed) -> None:
+    long = "".join(f"{n} " + "x" * 60 + "\n" for n in range(2_000))
+    document = await home.put(notebook(code("a", "x = 1\ny", printed(long), PLOT, count=7), markdown("b", "# Ä")))
+    found = await document.nbformat()
+    nbformat.validate(found)
+    assert [(cell["id"], cell["source"]) for cell in found["cells"]] == [("a", "x = 1\ny"), ("b", "# Ä")]
+    assert found["cells"][0]["outputs"][0]["text"] == long
+    assert found["cells"][0]["outputs"][1]["data"] == PLOT["data"]
+    assert (found["cells"][0]["execution_count"], found["metadata"]["mine"]) == (7, {"a": 2, "b": 1})
+    assert [cell["id"] for cell in (await document.nbformat(["b"]))["cells"]] == ["b"]
+    with pytest.raises(CellNotFound):
+        await document.nbformat(["a", "gone"])
 
 
 async def test_a_payload_that_is_too_large_is_a_text_that_says_so(home: Homed) -> None:

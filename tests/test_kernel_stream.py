@@ -20,7 +20,8 @@ from jupyter_assistant.errors import (
     TooLarge,
 )
 from jupyter_assistant.kernel.client import Server
-from jupyter_assistant.kernel.client.stream import Event, Talk, _Length, _Pieces, refusal
+from jupyter_assistant.kernel.client.reply import Length, Pieces
+from jupyter_assistant.kernel.client.stream import Event, Talk, refusal
 from tests.gateway import Gateway, running_gateway
 from tests.lab import Lab, running_lab
 
@@ -179,21 +180,21 @@ BODY = b"5\r\nhello\r\n7;a=b\r\n, world\r\n0\r\n\r\n"
 
 @pytest.mark.parametrize("step", [1, 2, 3, 7, len(BODY)])
 def test_chunks_are_read_however_they_are_cut(step: int) -> None:
-    pieces = _Pieces()
+    pieces = Pieces()
     found = b"".join(pieces.feed(BODY[at : at + step]) for at in range(0, len(BODY), step))
     assert found == b"hello, world"
     assert pieces.ended
     with pytest.raises(ValueError, match="invalid literal"):
-        _Pieces().feed(b"<html>\r\n")
+        Pieces().feed(b"<html>\r\n")
 
 
 def test_a_body_of_a_told_length_ends_there() -> None:
-    body = _Length(5)
+    body = Length(5)
     assert body.feed(b"hel") == b"hel"
     assert body.incomplete
     assert body.feed(b"lo, and more") == b"lo"
     assert body.ended
-    assert _Length(0).ended
+    assert Length(0).ended
 
 
 def test_what_is_no_stream_is_told_as_such(talk: Talk) -> None:

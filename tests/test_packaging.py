@@ -280,9 +280,9 @@ def built(tmp_path: Path) -> Path:
     output.mkdir(parents=True)
     (tmp_path / "js" / "src").mkdir(parents=True)
     (output / "package.json").write_text('{"jupyterlab": {"_build": {}}}')
-    for path in hatch_build.PANEL:
-        (tmp_path / "jupyter_assistant" / path).parent.mkdir(exist_ok=True)
-        (tmp_path / "jupyter_assistant" / path).write_text("")
+    (tmp_path / "jupyter_assistant" / "static").mkdir()
+    for name in hatch_build.PANEL:
+        (tmp_path / "jupyter_assistant" / name).write_text("")
     for name in ("src/plugin.ts", "package.json"):
         (tmp_path / "js" / name).write_text("")
     for path in tmp_path.rglob("*.*"):

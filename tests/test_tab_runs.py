@@ -21,7 +21,8 @@ from jupyter_assistant.tools.notebook import notebook_tools
 from tests.conftest import Server
 from tests.document import Json, code, markdown, notebook
 from tests.kernels import over, stored, text_of, until
-from tests.tabs import Page, Window, put
+from tests.tabpage import Page
+from tests.tabs import Window, put
 
 SLOW = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
 

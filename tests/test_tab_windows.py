@@ -15,7 +15,8 @@ from jupyter_assistant.notebooks.edits import Insert, NewCell, Replace, Substitu
 from tests.conftest import Server
 from tests.document import THREE, Json, hashed, sources
 from tests.kernels import until
-from tests.tabs import Page, Window, put
+from tests.tabpage import Page
+from tests.tabs import Window, put
 
 NEW = Insert((NewCell("code", "new"),))
 

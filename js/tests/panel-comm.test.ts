@@ -15,6 +15,13 @@ interface Sent {
   readonly body?: string;
 }
 
+function there<Thing>(thing: Thing | undefined): Thing {
+  if (thing === undefined) {
+    throw new Error('nothing was sent');
+  }
+  return thing;
+}
+
 /** A kernel that the test plays: what was sent to it, and what it says. */
 class Played {
   readonly sent: Sent[] = [];
@@ -59,7 +66,7 @@ class Played {
     await vi.waitFor(() => {
       expect(this.of('request')).not.toEqual([]);
     });
-    return this.of('request').at(-1) as Sent;
+    return there(this.of('request').at(-1));
   }
 
   head(request: Sent, status = 200, type = 'text/event-stream; charset=utf-8'): void {
@@ -132,7 +139,7 @@ test('a kernel that says nothing is busy, and free again with its first word', a
   expect(played.states).toEqual([]);
   await vi.advanceTimersByTimeAsync(3_600_000); // to read is worth any time
   expect(played.states).toEqual(['busy']);
-  played.say(played.sent[0] as Sent, 'taken');
+  played.say(there(played.sent[0]), 'taken');
   expect(played.states).toEqual(['busy', 'free']);
   vi.useRealTimers();
   const request = await played.request();
@@ -149,7 +156,7 @@ test('a question that a busy kernel did not take in time was never asked, and sa
   const refused = expect(asked).rejects.toMatchObject({ failure: { code: 'kernel_busy' } });
   await vi.advanceTimersByTimeAsync(60_000);
   await refused;
-  played.say(played.sent[0] as Sent, 'taken'); // it has waited in the kernel's queue
+  played.say(there(played.sent[0]), 'taken'); // it has waited in the kernel's queue
   await vi.advanceTimersByTimeAsync(60_000);
   expect(played.of('request')).toEqual([]);
 });
@@ -164,7 +171,7 @@ test('a view that goes while the kernel is busy leaves nothing', async () => {
   abort.abort();
   await ended;
   expect(vi.getTimerCount()).toBe(0);
-  played.say(played.sent[0] as Sent, 'taken');
+  played.say(there(played.sent[0]), 'taken');
   expect(played.of('request')).toEqual([]);
 });
 

@@ -141,3 +141,15 @@ test.each([
 ])('announcements of %o are %s', (values, wanted) => {
   expect(announceOf(values)).toBe(wanted);
 });
+
+test('the host’s key leads into the sheet that covers the composer, and moves nothing in it', async () => {
+  const screen = new Screen();
+  const sheet = await open(screen);
+  screen.composer.focus();
+  screen.panel.focus();
+  expect(sheet.contains(document.activeElement)).toBe(true);
+  const field = fill(screen, 'Your instructions', 'Be brief.');
+  field.focus();
+  screen.panel.focus();
+  expect(document.activeElement).toBe(field);
+});

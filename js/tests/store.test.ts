@@ -40,10 +40,10 @@ test('a change after a rest is painted in the next frame', () => {
   expect(flooded(17)).toBe(1);
 });
 
-test('a flood is painted fifteen times a second', () => {
+test('a flood is painted twelve times a second', () => {
   const painted = flooded(1_000);
-  expect(painted).toBeGreaterThanOrEqual(13);
-  expect(painted).toBeLessThanOrEqual(17);
+  expect(painted).toBeGreaterThanOrEqual(10);
+  expect(painted).toBeLessThanOrEqual(13);
 });
 
 test('the longer a painting takes the longer is the rest after it, within bounds', () => {

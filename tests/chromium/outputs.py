@@ -22,7 +22,7 @@ NO_SERVER = "document.getElementById('jupyter-config-data').remove()"
 
 def write(lab: Lab, name: str, cells: Sequence[str]) -> str:
     """A notebook of code cells, with the ids ``c1``, ``c2`` …; its name."""
-    code = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
+    code: dict[str, object] = {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": []}
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     notebook = {
         "cells": [{**code, "id": f"c{number}", "source": source} for number, source in enumerate(cells, 1)],

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.asking import put
 from tests.chromium.conftest import OpenSidebar
@@ -160,18 +160,28 @@ def test_tab_completes_options(notebook: tuple[Sidebar, str]) -> None:
     expect(cell(page, 2).locator(".cm-content")).to_have_text("%ask --model")
 
 
-def test_notebook_7_streams_it_too(lab: Lab, open_sidebar: OpenSidebar) -> None:
+@pytest.fixture
+def notebook7(lab: Lab, browser: Browser) -> Iterator[Page]:
+    """The same notebook in Notebook 7; no request of its page leaves the server."""
     put(lab.root / "seven.ipynb", *SOURCES)
-    with open_sidebar("notebooks/seven.ipynb") as sidebar:
-        page = sidebar.page
-        run(page, 1)
-        counted(page, 1)
-        page.evaluate(STATES)
-        run(page, 2, "%ask --model markdown-60 what is {total}?")
-        output = counted(page, 2).locator(".jp-RenderedMarkdown")
-        expect(output.locator("em").last).to_contain_text("gateway/markdown-60")
-        assert len(page.evaluate("window.seen.filter(text => text.startsWith('What'))")) > 4
-        picture(page, "asked-notebook")
+    window = browser.new_context(viewport={"width": 1200, "height": 900})
+    opened = Sidebar(lab, window.new_page())
+    opened.watch()
+    yield opened.open("notebooks/seven.ipynb").page
+    assert opened.strangers == []
+    window.close()
+
+
+def test_notebook_7_streams_it_too(notebook7: Page) -> None:
+    page = notebook7
+    run(page, 1)
+    counted(page, 1)
+    page.evaluate(STATES)
+    run(page, 2, "%ask --model markdown-60 what is {total}?")
+    output = counted(page, 2).locator(".jp-RenderedMarkdown")
+    expect(output.locator("em").last).to_contain_text("gateway/markdown-60")
+    assert len(page.evaluate("window.seen.filter(text => text.startsWith('What'))")) > 4
+    picture(page, "asked-notebook")
 
 
 def picture(page: Page, name: str) -> None:

@@ -22,6 +22,47 @@ RENDERED = """() => {
 }"""
 """Whether no message in sight is plain text any more."""
 
+EVERYTHING = """# A heading
+
+Some text.
+
+> ### A heading in a quotation
+>
+> Its text.
+>
+> - a list in it
+>
+>   with a second paragraph
+
+1. One
+
+   with more
+2. Two
+   - inner
+
+     loose
+
+   - last
+
+- ### A heading in a list
+- ```python
+  x = 1
+  ```
+
+```python
+y = 2
+```
+
+| a | b |
+| - | - |
+| 1 | 2 |
+
+---
+
+The end.
+"""
+"""Blocks whose inner margins would reach out of them, if they could."""
+
 OURS = re.compile(r"/extensions/jupyter-assistant/static/")
 
 
@@ -110,6 +151,37 @@ def test_a_message_far_from_the_end_that_gets_the_focus_comes_into_sight_and_sta
         expect(message).to_be_in_viewport()
 
 
+def test_an_answer_is_as_high_while_it_grows_as_it_is_in_the_end(sidebar: Sidebar, gateway: Gateway) -> None:
+    @gateway.play("everything")
+    async def _everything(reply: Reply, request: Request) -> None:
+        await reply.head()
+        await reply.delta(content=EVERYTHING)
+        await reply.finish()
+
+    choose(sidebar, "everything")
+    sidebar.ask("Show me everything")
+    answer = sidebar.finished()
+    choose(sidebar, None)
+    heights = """article => {
+      const blocks = [...article.querySelector('.jp-Assistant-markdown').children];
+      const high = () => blocks.map(each => [each.tagName, each.offsetTop, each.offsetHeight].join(' '));
+      const ended = high();
+      article.setAttribute('aria-busy', 'true');
+      const grows = blocks.every(each => getComputedStyle(each).contentVisibility === 'auto') && high();
+      article.setAttribute('aria-busy', 'false');
+      return [grows, ended];
+    }"""
+    grows, ended = answer.evaluate(heights)
+    assert len(ended) > 6
+    assert grows == ended
+
+
+def choose(sidebar: Sidebar, model: str | None) -> None:
+    headers = {"Authorization": f"token {sidebar.lab.token}"}
+    url = f"{sidebar.lab.url}assistant/settings"
+    httpx.patch(url, json={"model": model}, headers=headers, trust_env=False).raise_for_status()
+
+
 def test_typing_leaves_a_long_conversation_alone(sidebar: Sidebar, long_conversation: str) -> None:
     open_conversation(sidebar, long_conversation)
     expect(sidebar.answer.get_by_role("table")).to_be_visible()
@@ -136,12 +208,10 @@ def test_the_end_stays_in_sight_while_an_answer_grows_and_is_set(sidebar: Sideba
             await asyncio.sleep(0.005)
         await reply.finish()
 
-    headers = {"Authorization": f"token {sidebar.lab.token}"}
-    url = f"{sidebar.lab.url}assistant/settings"
-    httpx.patch(url, json={"model": "growing"}, headers=headers, trust_env=False).raise_for_status()
+    choose(sidebar, "growing")
     sidebar.ask("Grow")
     answer = sidebar.finished()
-    httpx.patch(url, json={"model": None}, headers=headers, trust_env=False).raise_for_status()
+    choose(sidebar, None)
     expect(answer.locator("mjx-container")).to_have_count(60)
     sidebar.page.wait_for_function(
         """() => {

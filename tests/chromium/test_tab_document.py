@@ -137,7 +137,7 @@ def paged(loop: asyncio.AbstractEventLoop, lab: Lab) -> Iterator[Paged]:
             heard.append(asyncio.ensure_future(hear(heard.pop() if heard else None, message)))
 
         route.on_message(on_message)
-        route.on_close(lambda code, _: window.gone(for_good=code in (1000, 1001)))
+        route.on_close(lambda code, _: window.left(code))
 
     async def opened() -> Page:
         found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)

@@ -147,6 +147,8 @@ def test_a_renamed_notebook_is_edited_under_its_new_name(tab: Tab) -> None:
 
 
 def test_a_deleted_notebook_is_not_brought_back(tab: Tab) -> None:
+    with tab.page.expect_response(re.compile("/checkpoints")):
+        tab.page.keyboard.press("Control+s")
     tab.file.unlink()
     tab.client.call("edit_cell", path=tab.path, cell_id="first", old="1", new="2")
     assert tab.sources[0] == "x = 2"

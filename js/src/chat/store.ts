@@ -11,7 +11,7 @@ import type { Action, Chat } from './conversation';
 import { reduce } from './conversation';
 
 /** Milliseconds after a painting before the next frame is asked for: at least, at most, and for each it has taken. */
-const REST_MS = 50;
+const REST_MS = 70;
 const LONGEST_REST_MS = 120;
 const REST_PER_COST = 4;
 

@@ -139,12 +139,11 @@ async function saved(notebook: OpenNotebook): Promise<object> {
 
 /** Takes what the file holds, where the user loses nothing by it. */
 async function reverted(notebook: OpenNotebook): Promise<object> {
-  await notebook.saving.idle();
+  await notebook.saving.revert(() => !notebook.dirty);
   if (notebook.dirty) {
     throw new Refusal('refused', 'The notebook has changes that are not saved.', 'Ask the user to save it.');
   }
-  await notebook.saving.revert();
-  return { dirty: notebook.dirty };
+  return { dirty: false };
 }
 
 function address({ wsUrl, token, appendToken }: ServerConnection.ISettings): string {

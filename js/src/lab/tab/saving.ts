@@ -56,10 +56,10 @@ export class Saving {
     }
   }
 
-  /** Takes what the file holds, where that is another; raises where it cannot be reached. */
-  async revert(): Promise<void> {
+  /** Takes what the file holds, where that is another and `allowed` at the last moment; raises where it cannot. */
+  async revert(allowed: () => boolean): Promise<void> {
     await this.#inTurn(async () => {
-      if (await this.#differs()) {
+      if ((await this.#differs()) && allowed()) {
         await this.#context.revert();
       }
     });
