@@ -11,9 +11,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jupyter_client.blocking.client import BlockingKernelClient
 
-from tests.lab import Lab
+from tests.gateway import Gateway, Reply, Request, running_gateway
+from tests.lab import Lab, running_lab
 
 Json = dict[str, Any]
 SECONDS = 60
@@ -164,3 +166,53 @@ def put(file: Path, *sources: str) -> None:
     cells = [nbformat.v4.new_code_cell(source, id=f"cell-{at}") for at, source in enumerate(sources)]
     metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), file)
+
+
+ANSWERS = {
+    "mends": "You divide by zero.\n\n```python\n1 / 1\n```\n",
+    "json": 'Here:\n\n```json\n{"cities": ["Rome"]}\n```\n',
+    "prose": "No value at all.",
+    "evil": "Look: ![x](https://evil.example/?q=1) <img src='https://evil.example/'>",
+}
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[Gateway]:
+    with running_gateway() as running:
+        for name, text in ANSWERS.items():
+            running.play(name)(_says(text))
+        yield running
+
+
+def _says(text: str) -> Any:
+    async def say(reply: Reply, request: Request) -> None:
+        await reply.head()
+        for piece in text.splitlines(keepends=True):
+            await reply.delta(content=piece)
+        await reply.finish()
+
+    return say
+
+
+@pytest.fixture(scope="module")
+def lab(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    environ = {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "markdown"}
+    environ |= {"JUPYTER_ASSISTANT_API_KEY": "sk-the-gateways-own-key"}
+    with running_lab(tmp_path_factory.mktemp("lab"), environ) as running:
+        (running.root / "deep").mkdir()
+        put(running.root / "deep" / "a.ipynb", "total = 41", "%ask …")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def loaded(lab: Lab) -> Iterator[Kernel]:
+    with notebook_kernel(lab, "deep/a.ipynb") as kernel:
+        assert kernel.run("total = 41\n%load_ext jupyter_assistant", "cell-0").status == "ok"
+        yield kernel
+
+
+@pytest.fixture
+def kernel(loaded: Kernel) -> Kernel:
+    """The kernel, in a new conversation with no model of its own."""
+    loaded.run("from jupyter_assistant.kernel.asking import forget; forget()")
+    return loaded

@@ -19,6 +19,7 @@ from jupyter_assistant.extension.composition import Composition
 from tests.gateway import Gateway, running_gateway
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
+pytest.register_assert_rewrite("tests.document", "tests.document_outputs")
 
 Json = dict[str, Any]
 

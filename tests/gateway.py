@@ -14,6 +14,7 @@ import asyncio
 import base64
 import contextlib
 import email.utils
+import functools
 import json
 import re
 import socket
@@ -22,7 +23,7 @@ import threading
 import time
 import zlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 Json = dict[str, Any]
@@ -60,7 +61,7 @@ class Request:
     turn: int = 1
     connection: int = 0
 
-    @property
+    @functools.cached_property
     def json(self) -> Any:
         """The body as JSON; None when it is none."""
         try:
@@ -287,7 +288,7 @@ class Gateway:
             turn = 1 + sum(earlier.model == request.model for earlier in self.posts)
             name = request.model.removesuffix("@bytes")
             play, args = self._played(name)
-            request = Request(**{**vars(request), "args": args, "turn": turn})
+            request = replace(request, args=args, turn=turn)
             self._note(request=request)
             gone = asyncio.Event()
             reply = Reply(writer, gone, byte_by_byte=request.model.endswith("@bytes"))

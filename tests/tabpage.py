@@ -1,4 +1,4 @@
-"""A notebook in a scripted window of JupyterLab: read, edited in one step, run in its real kernel, saved where clean."""
+"""A notebook in a scripted window of JupyterLab: read, edited in one step, run in its real kernel, saved if clean."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import nbformat
 
 from jupyter_assistant.notebooks.kernels.client import Client, Request
 from jupyter_assistant.notebooks.kernels.collect import collected
+from tests.tabwire import joined, trimmed
 
 if TYPE_CHECKING:
     from tests.tabs import Window
 
 Json = dict[str, Any]
-MAX_WHOLE, HEAD, TAIL = 20_000, 2_000, 4_000
 
 
 class Refused(Exception):
@@ -57,7 +57,7 @@ class Page:
             if cell.get("id") in taken or not cell.get("id"):
                 cell["id"] = uuid.uuid4().hex[:8]
             taken.add(cell["id"])
-            cell["source"] = _joined(cell["source"])
+            cell["source"] = joined(cell["source"])
         self.cells, self.metadata = content["cells"], content["metadata"]
         self.touch(*taken)
 
@@ -296,44 +296,3 @@ class Run:
             "outputs": cell.get("outputs", []),
             "left_out": 0,
         }
-
-
-# ---------------------------------------------------------------- what goes over the wire
-
-
-def _joined(text: object) -> str:
-    return "".join(text) if isinstance(text, list) else str(text)
-
-
-def trimmed(cell: Json) -> Json:
-    if not cell.get("outputs"):
-        return cell
-    return {**cell, "outputs": list(map(_output, cell["outputs"]))}
-
-
-def _output(output: Json) -> Json:
-    chars: dict[str, int] = {}
-    made = dict(output)
-    if "text" in made:
-        made["text"] = _text("text", _joined(made["text"]), chars)
-    if "traceback" in made:
-        traceback = "\n".join(made["traceback"])
-        made["traceback"] = [_text("traceback", traceback, chars)]
-    if "data" in made:
-        made["data"] = {mime: _payload(mime, value, chars) for mime, value in made["data"].items()}
-    return {**made, "metadata": {**made.get("metadata", {}), "jupyter_assistant": {"chars": chars}}} if chars else made
-
-
-def _text(name: str, text: str, chars: dict[str, int]) -> str:
-    if len(text) <= MAX_WHOLE:
-        return text
-    chars[name] = len(text)
-    return text[:HEAD] + text[-TAIL:]
-
-
-def _payload(mime: str, value: Any, chars: dict[str, int]) -> Any:
-    if mime.startswith("text/"):
-        return _text(mime, _joined(value), chars)
-    text = value if isinstance(value, str) else json.dumps(value)
-    chars[mime] = len(text)
-    return text[:HEAD] if mime in ("image/png", "image/jpeg", "image/gif") else ""

@@ -1,34 +1,30 @@
 """A window of JupyterLab as a script: the ``tab`` socket spoken by a client that keeps its notebooks in memory.
 
 It does what the front-end does, at the level of the protocol; its notebooks are ``tests.tabpage``. Faults are switches:
-``freeze`` (takes no message up), ``deaf`` to pings, other ``answers``.
+``hung`` (takes no message up), ``deaf`` to pings, other ``answers``.
 """
 
 from __future__ import annotations
 
 import asyncio
-import copy
 import itertools
 import json
 import time
-import uuid
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
-import nbformat
 from tornado.httpclient import HTTPRequest
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
-from jupyter_assistant.notebooks.kernels.client import Client, Request
-from jupyter_assistant.notebooks.kernels.collect import collected
 from tests.conftest import Server
 from tests.kernels import until
+from tests.tabpage import Page, Refused, Run
 
 Json = dict[str, Any]
-MAX_WHOLE, HEAD, TAIL = 20_000, 2_000, 4_000
+PATIENT = 30.0
+"""Seconds the server waits for an answer that must come, also on a machine that has much to do."""
 _names = itertools.count(1)
 
 
@@ -70,6 +66,8 @@ class Window:
         await self.leave()
 
     async def join(self) -> None:
+        self._tabs = (await self.server.extension.open()).notebooks.tabs
+        self._tabs.answer_seconds = PATIENT
         self.socket = await connected(self.server)
         self._work = asyncio.create_task(self._serve(self.socket))
         self.say(type="hello", window=self.name, protocol=1)
@@ -90,10 +88,13 @@ class Window:
         await self._work
         self.socket.close()
 
-    def freeze(self) -> None:
+    @contextmanager
+    def hung(self, patience: float = 0.2) -> Iterator[None]:
+        """Its main thread is busy meanwhile; the server waits ``patience`` seconds for an answer, not longer."""
         self._awake.clear()
-
-    def thaw(self) -> None:
+        self._tabs.answer_seconds = patience
+        yield
+        self._tabs.answer_seconds = PATIENT
         self._awake.set()
 
     async def open(self, path: str, **shown: Any) -> Page:
@@ -112,12 +113,11 @@ class Window:
 
     async def shown(self) -> None:
         """Say what is open, and wait until the server has heard it."""
-        tabs = (await self.server.extension.open()).notebooks.tabs
         self.show()
         said = {page.name: page.described() for page in self.pages.values()}
 
         def heard() -> bool:
-            windows = [window for window in tabs.windows if window.name == self.name]
+            windows = [window for window in self._tabs.windows if window.name == self.name]
             return [{name: asdict(each.shown) for name, each in window.opened.items()} for window in windows] == [said]
 
         await until(heard)
@@ -152,26 +152,24 @@ class Window:
             return
         late = time.monotonic() * 1e3 - message["now"] - self._offset
         if late > message.get("within_ms", float("inf")):
-            self._answer(message["id"], Refused("cancelled"))
+            self.answer(message["id"], Refused("cancelled"))
             return
         page = self.pages.get(message["params"]["document"])
         if page is None:
-            self._answer(message["id"], Refused("unknown_document"))
+            self.answer(message["id"], Refused("unknown_document"))
         elif message["method"] == "run":
             run = self._runs[message["id"]] = Run(page, message["id"], message["params"]["cell_ids"])
             task = asyncio.create_task(run.drive())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         else:
-            self._answer(message["id"], page.do(message["method"], message["params"]))
+            self.answer(message["id"], page.do(message["method"], message["params"]))
 
-    def _answer(self, number: int, result: Json | Refused) -> None:
+    def answer(self, number: int, result: Json | Refused) -> None:
         if isinstance(result, Refused):
             self.say(type="reply", id=number, ok=False, error=result.error)
         else:
             self.say(type="reply", id=number, ok=True, result=result)
-
-    answer = _answer
 
 
 def put(server: Server, content: Mapping[str, Any], name: str = "a.ipynb") -> None:

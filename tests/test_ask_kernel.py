@@ -4,64 +4,15 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from tests.asking import Kernel, Ran, call, notebook_kernel, put
-from tests.gateway import Gateway, Reply, Request, running_gateway
-from tests.lab import Lab, running_lab
+from tests.asking import Kernel, Ran, call, gateway, kernel, lab, loaded, notebook_kernel, put
+from tests.gateway import Gateway
+from tests.lab import Lab
 
-ANSWERS = {
-    "mends": "You divide by zero.\n\n```python\n1 / 1\n```\n",
-    "json": 'Here:\n\n```json\n{"cities": ["Rome"]}\n```\n',
-    "prose": "No value at all.",
-    "evil": "Look: ![x](https://evil.example/?q=1) <img src='https://evil.example/'>",
-}
-
-
-@pytest.fixture(scope="module")
-def gateway() -> Iterator[Gateway]:
-    with running_gateway() as running:
-        for name, text in ANSWERS.items():
-            running.play(name)(_says(text))
-        yield running
-
-
-def _says(text: str) -> Any:
-    async def say(reply: Reply, request: Request) -> None:
-        await reply.head()
-        for piece in text.splitlines(keepends=True):
-            await reply.delta(content=piece)
-        await reply.finish()
-
-    return say
-
-
-@pytest.fixture(scope="module")
-def lab(gateway: Gateway, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    environ = {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "markdown"}
-    environ |= {"JUPYTER_ASSISTANT_API_KEY": "sk-the-gateways-own-key"}
-    with running_lab(tmp_path_factory.mktemp("lab"), environ) as running:
-        (running.root / "deep").mkdir()
-        put(running.root / "deep" / "a.ipynb", "total = 41", "%ask …")
-        yield running
-
-
-@pytest.fixture(scope="module")
-def loaded(lab: Lab) -> Iterator[Kernel]:
-    with notebook_kernel(lab, "deep/a.ipynb") as kernel:
-        assert kernel.run("total = 41\n%load_ext jupyter_assistant", "cell-0").status == "ok"
-        yield kernel
-
-
-@pytest.fixture
-def kernel(loaded: Kernel) -> Kernel:
-    """The kernel, in a new conversation with no model of its own."""
-    loaded.run("from jupyter_assistant.kernel.asking import forget; forget()")
-    return loaded
+__all__ = ["gateway", "kernel", "lab", "loaded"]
 
 
 def sent(gateway: Gateway) -> str:
@@ -262,48 +213,6 @@ def test_the_kernels_secret_is_in_no_log_and_reaches_no_model(kernel: Kernel, ga
     kernel.run(f"leak = __import__('os').environ[{name!r}]\n%ask what is in {{leak}} and $leak?", "cell-1")
     assert secret not in gateway.posts[-1].body.decode()
     assert secret not in Path(lab.log).read_text(errors="replace")
-
-
-def test_the_python_api_answers_streams_and_waits_on_a_loop(kernel: Kernel) -> None:
-    ran = kernel.run(
-        "from jupyter_assistant import ask, stream\n"
-        "answer = ask('of {total}?', model='mends')\n"
-        "print(answer.code, [e.name for e in stream('x', model='prose')][-1])\n"
-        "later = await ask.aio('y', model='prose')\n"
-        "print(later.text, [e.name async for e in stream.aio('z', model='prose')][0])\n"
-        "answer"
-    )
-    assert ran.text == "1 / 1 done\nNo value at all. run\n"
-    assert ran.outputs[-1]["data"]["text/markdown"].startswith("You divide by zero.")
-
-
-def test_a_failed_answer_raises_with_what_had_come(kernel: Kernel) -> None:
-    ran = kernel.run(
-        "from jupyter_assistant import ask\nfrom jupyter_assistant.errors import AnswerFailed\n"
-        "try:\n    ask('x', model='cut')\nexcept AnswerFailed as error:\n    print(error.hint, bool(error.answer.text))"
-    )
-    assert ran.text.endswith("True\n")
-    assert len(ran.text) > 10
-
-
-def test_leaving_a_stream_stops_the_model(kernel: Kernel, gateway: Gateway) -> None:
-    kernel.run(
-        "from jupyter_assistant import stream\n"
-        "for event in stream('x', model='paced-2000-50'):\n    if event.name == 'token':\n        break\ndel event\n"
-        "async for event in stream.aio('x', model='paced-2000-50', fresh=True):\n"
-        "    if event.name == 'token':\n        break"
-    )
-    kernel.run("import gc; gc.collect()")
-    gateway.wait(lambda g: g.open == 0)
-
-
-def test_answers_that_are_asked_for_at_once_all_come(kernel: Kernel) -> None:
-    ran = kernel.run(
-        "import asyncio\nfrom jupyter_assistant import ask\n"
-        "found = await asyncio.gather(*(ask.aio(f'{n}', model='echo', context='none') for n in range(5)))\n"
-        "print([one.text for one in found])"
-    )
-    assert ran.text == "['0', '1', '2', '3', '4']\n"
 
 
 def test_completion_offers_options_values_and_variables(kernel: Kernel) -> None:

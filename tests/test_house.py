@@ -126,7 +126,7 @@ def test_the_readmes_tree_is_the_package() -> None:
     there = {
         path.name + ("/" if path.is_dir() else "")
         for path in (ROOT / "jupyter_assistant").iterdir()
-        if not path.name.startswith(("__pycache__", "_version", "py.typed", "labextension"))
+        if not path.name.startswith(("__pycache__", "_version", "py.typed", "labextension", "static"))
     }
     assert told == there
     folders = set(re.findall(r"^(\w[\w-]*)/", rest, re.MULTILINE)) | {"js", "jupyter_assistant"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.server
 import json
 import threading
 from collections.abc import Iterator
@@ -119,6 +120,33 @@ def test_a_stop_before_the_first_event_finds_the_run_all_the_same(talk: Talk, ga
     answer.run_id = ""
     answer.stop()
     gateway.wait(lambda g: g.open == 0)
+
+
+class _Broken(http.server.BaseHTTPRequestHandler):
+    """Takes every question and ends each stream before its first event."""
+
+    asked = 0
+
+    def do_POST(self) -> None:
+        type(self).asked += 1
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        self.wfile.write(b": \n\n")
+
+    def log_message(self, format: str, *args: Any) -> None:
+        return
+
+
+def test_a_server_that_never_answers_is_given_up_without_haste() -> None:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Broken) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        with pytest.raises(ServerLost, match="again and again"):
+            list(Talk(Server(f"http://127.0.0.1:{server.server_port}/"), patience=1.0).ask({"question": "x"}))
+        server.shutdown()
+        thread.join()
+    assert 1 < _Broken.asked < 10
 
 
 def test_leaving_lets_the_run_go_on(talk: Talk) -> None:

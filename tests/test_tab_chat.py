@@ -39,12 +39,11 @@ async def test_a_question_without_unsaved_cells_is_answered_from_the_tab(server:
 
 async def test_a_question_that_the_tab_leaves_unanswered_says_that_it_is_about_what_was_saved(server: Server) -> None:
     put(server, THREE)
-    (await server.extension.open()).notebooks.tabs.answer_seconds = 0.1
     async with Window(server) as window:
         page = await window.open("a.ipynb")
         page.type("c", "typed_and_not_saved = 1")
-        window.freeze()
-        answer = await server.ask("What does the notebook hold?", notebook={"path": "a.ipynb"})
-        assert any("saved last" in text for text in texts(answer, "status"))
-        assert "saved last" in await given(server, "What does it hold?")
-        window.thaw()
+        await window.shown()
+        with window.hung():
+            answer = await server.ask("What does the notebook hold?", notebook={"path": "a.ipynb"})
+            assert any("saved last" in text for text in texts(answer, "status"))
+            assert "saved last" in await given(server, "What does it hold?")

@@ -14,7 +14,7 @@ from jupyter_assistant.notebooks.tab import frames
 from jupyter_assistant.notebooks.tab.frames import BadFrame, Reply, frame, parsed
 from jupyter_assistant.notebooks.tab.reading import BadAnswer, Unknown, taken
 from tests.document import PLOT, Json, code, markdown, notebook, printed
-from tests.tabpage import trimmed
+from tests.tabwire import trimmed
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

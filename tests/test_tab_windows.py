@@ -1,72 +1,36 @@
-"""Windows that come, go, hang and have the same notebook: nothing is lost, nothing is doubled, no file is touched."""
+"""Windows that hang, go and come back, and users who type: nothing is lost or doubled, no file is touched."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 import pytest
 
 from jupyter_assistant.errors import CellNotFound, EditRefused, NotebookNotFound, StaleCell, TabClosed, TabUnresponsive
-from jupyter_assistant.notebooks import Document, Notebooks
-from jupyter_assistant.notebooks.edits import Insert, NewCell, Replace, Substitute
+from jupyter_assistant.notebooks.edits import Replace, Substitute
 from tests.conftest import Server
-from tests.document import THREE, Json, hashed, sources
+from tests.document import Json, hashed, sources
 from tests.kernels import until
-from tests.tabpage import Page
-from tests.tabs import Window, put
-
-NEW = Insert((NewCell("code", "new"),))
-
-
-@dataclass
-class Open:
-    notebooks: Notebooks
-    window: Window
-    page: Page
-    document: Document
-
-    @property
-    def file(self) -> bytes:
-        return self.page.file.read_bytes()
-
-    async def gone(self) -> None:
-        """The server has heard that it is not open any more."""
-        await until(lambda: not self.notebooks.tabs.paths())
-
-
-@asynccontextmanager
-async def opened(server: Server, name: str = "a.ipynb") -> AsyncIterator[Open]:
-    notebooks = (await server.extension.open()).notebooks
-    put(server, THREE, name)
-    async with Window(server) as window:
-        page = await window.open(name)
-        yield Open(notebooks, window, page, await notebooks.open(name))
-
+from tests.opened import NEW, opened
 
 # ---------------------------------------------------------------- a window that does not answer
 
 
 async def test_a_stalled_tab_gives_way_to_what_was_saved_and_takes_no_change(server: Server) -> None:
     async with opened(server) as tab:
-        tab.notebooks.tabs.answer_seconds = 0.2
         tab.page.type("a", "typed")
-        await tab.document.read()
+        await tab.window.shown()
         before = tab.file
-        tab.window.freeze()
-        snapshot = await tab.document.read()
-        assert (snapshot.home, snapshot.cells[0].source) == ("file", "x = 1\ny = 2")
-        assert "saved last" in snapshot.note
-        assert (await tab.document.outputs(["a"]))["a"][0]["text"] in ("one\ntwo\n", ["one\n", "two\n"])
-        with pytest.raises(TabUnresponsive, match="nothing was changed"):
-            await tab.document.apply([NEW])
-        assert tab.file == before
-        tab.window.thaw()
-        await until(lambda: tab.window.asked.count("read") == 2)
+        with tab.window.hung():
+            snapshot = await tab.document.read()
+            assert (snapshot.home, snapshot.cells[0].source) == ("file", "x = 1\ny = 2")
+            assert "saved last" in snapshot.note
+            assert (await tab.document.outputs(["a"]))["a"][0]["text"] in ("one\ntwo\n", ["one\n", "two\n"])
+            with pytest.raises(TabUnresponsive, match="nothing was changed"):
+                await tab.document.apply([NEW])
+            assert tab.file == before
         await until(lambda: not tab.notebooks.tabs.windows[0].is_silent)
-        assert "apply" not in tab.window.asked
+        assert tab.window.asked == ["read"]
         assert (await tab.document.read()).cells[0].source == "typed"
         await tab.document.apply([NEW])
         assert [cell["source"] for cell in tab.page.cells][-1] == "new"
@@ -74,11 +38,9 @@ async def test_a_stalled_tab_gives_way_to_what_was_saved_and_takes_no_change(ser
 
 async def test_who_comes_after_a_stalled_read_does_not_wait_again(server: Server) -> None:
     async with opened(server) as tab:
-        tab.notebooks.tabs.answer_seconds = 0.2
-        tab.window.freeze()
-        for _ in range(5):
-            assert (await tab.document.read()).note
-        tab.window.thaw()
+        with tab.window.hung():
+            for _ in range(5):
+                assert (await tab.document.read()).note
         await until(lambda: not tab.notebooks.tabs.windows[0].is_silent)
         assert tab.window.asked == ["read"]
 
@@ -278,44 +240,6 @@ async def test_what_the_window_refuses_is_an_error_with_its_words(server: Server
             await tab.document.apply([NEW])
 
 
-# ---------------------------------------------------------------- two windows
-
-
-async def test_of_two_clean_windows_the_one_looked_at_last_is_changed_and_the_other_follows(server: Server) -> None:
-    async with opened(server) as tab, Window(server) as other:
-        second = await other.open("a.ipynb")
-        await tab.document.apply([NEW])
-        assert "apply" in other.asked
-        assert "apply" not in tab.window.asked
-        assert [cell["source"] for cell in tab.page.cells] == [cell["source"] for cell in second.cells]
-        assert tab.window.asked[-1] == "revert"
-        second.shown["current"] = False
-        await other.shown()
-        tab.page.shown["current"] = False
-        await tab.window.shown()
-        tab.page.shown["current"] = True
-        await tab.window.shown()
-        await tab.document.read()
-        assert tab.window.asked[-1] == "read"
-
-
-async def test_a_clean_window_that_hung_follows_once_it_is_back(server: Server) -> None:
-    async with opened(server) as tab, Window(server) as other:
-        tab.notebooks.tabs.answer_seconds = 0.2
-        await other.open("a.ipynb")
-
-        def the_first_lay_too_long(message: Json) -> None:
-            message["now"] -= 60_000 if tab.window.asked == ["revert"] else 0
-
-        tab.window.answers = the_first_lay_too_long
-        tab.window.freeze()
-        await tab.document.apply([NEW])
-        await tab.document.apply([NEW])
-        assert len(tab.page.cells) == 3
-        tab.window.thaw()
-        await until(lambda: len(tab.page.cells) == 5)
-
-
 async def test_a_notebook_that_could_not_be_saved_is_changed_and_the_answer_says_so(server: Server) -> None:
     async with opened(server) as tab:
         tab.page.save_error = "The disk is full."
@@ -323,44 +247,3 @@ async def test_a_notebook_that_could_not_be_saved_is_changed_and_the_answer_says
         assert "could not save the notebook: The disk is full." in change.note
         assert tab.page.dirty
         assert len(tab.page.cells) == 4
-
-
-async def test_a_dirty_window_is_read_and_changed_before_a_clean_one(server: Server) -> None:
-    async with opened(server) as tab, Window(server) as other:
-        tab.page.type("a", "typed")
-        second = await other.open("a.ipynb")
-        assert (await tab.document.read()).cells[0].source == "typed"
-        await tab.document.apply([NEW])
-        assert len(tab.page.cells) == 4
-        assert (len(second.cells), tab.page.dirty, "revert" in other.asked) == (3, True, False)
-
-
-async def test_two_dirty_windows_take_no_change_and_are_told_why(server: Server) -> None:
-    async with opened(server) as tab, Window(server) as other:
-        second = await other.open("a.ipynb")
-        tab.page.type("a", "one")
-        second.type("a", "two")
-        await tab.window.shown()
-
-        async def the_second_is_read() -> bool:
-            return (await tab.document.read()).cells[0].source == "two"
-
-        other.show()  # as when its user comes back to it
-        await until(the_second_is_read)
-        before = tab.file
-        with pytest.raises(EditRefused, match="2 windows") as refused:
-            await tab.document.apply([NEW])
-        assert "save it in the window whose version is right" in refused.value.hint
-        assert tab.file == before
-        assert not {"apply"} & {*tab.window.asked, *other.asked}
-
-
-async def test_two_windows_on_one_shared_notebook_are_no_two_versions(server: Server) -> None:
-    async with opened(server) as tab, Window(server) as other:
-        second = await other.open("a.ipynb", collaborative=True)
-        tab.page.shown["collaborative"] = True
-        tab.page.type("a", "shared")
-        second.type("a", "shared")
-        await tab.document.read()
-        await tab.document.apply([NEW])
-        assert not {"revert"} & {*tab.window.asked, *other.asked}

@@ -6,6 +6,14 @@ import { Changes } from '../src/lab/changes';
 class Cell {
   readonly contentChanged = new Signal<this, undefined>(this);
   readonly outputs = { changed: new Signal<this, undefined>(this) };
+  #print: (events: { path: string[] }[]) => void = () => undefined;
+  readonly sharedModel = {
+    ymodel: {
+      observeDeep: (listener: (events: { path: string[] }[]) => void): void => {
+        this.#print = listener;
+      }
+    }
+  };
 
   constructor(
     readonly id: string,
@@ -14,6 +22,11 @@ class Cell {
 
   edit(): void {
     this.contentChanged.emit(undefined);
+  }
+
+  /** A line behind others, of which no signal tells. */
+  print(): void {
+    this.#print([{ path: ['outputs'] }]);
   }
 
   run(): void {
@@ -90,6 +103,16 @@ test('a save makes all the same again, except what changed while it was under wa
   notebook.clean();
   notebook.saveState.emit('completed');
   expect(differing(changes, notebook)).toEqual(['b']);
+});
+
+test('what is printed on after a save differs again', async () => {
+  const notebook = new Notebook(5, false, 'a', 'b');
+  const changes = await watched(notebook);
+  notebook.cell(0).run();
+  notebook.saveState.emit('started');
+  notebook.saveState.emit('completed');
+  notebook.cell(0).print();
+  expect([changes.outputsDiffer('a'), changes.outputsDiffer('b')]).toEqual([true, false]);
 });
 
 test('a failed save forgets nothing', async () => {

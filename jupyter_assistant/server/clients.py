@@ -47,7 +47,7 @@ CLIENTS = {
     "claude": Client("Claude Code", ".mcp.json in the project, or `claude mcp add`", "${JUPYTER_TOKEN}"),
     "cursor": Client("Cursor", ".cursor/mcp.json in the project, or ~/.cursor/mcp.json", "${env:JUPYTER_TOKEN}"),
     "vscode": Client(
-        "VS Code", ".vscode/mcp.json in the workspace", "${input:jupyter-token}", "VS Code asks for it once"
+        "VS Code", ".vscode/mcp.json in the workspace", "${input:jupyter-token}", "VS Code asks for the token once"
     ),
     "codex": Client("Codex", "~/.codex/config.toml", ""),
 }

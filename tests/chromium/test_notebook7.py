@@ -85,6 +85,14 @@ def test_a_model_is_connected_and_answers_with_code_that_goes_into_the_notebook(
     expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(before + 1)
 
 
+def test_who_knows_no_key_finds_it_in_the_view_menu(notebook7: Sidebar) -> None:
+    page = notebook7.page
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.get_by_role("menuitem", name="View", exact=True).click()
+    page.locator(".lm-Menu").get_by_text("Ask the Assistant").click()
+    expect(notebook7.question).to_be_focused()
+
+
 @pytest.mark.usefixtures("connected")
 def test_what_is_left_out_does_not_go_with_the_question(notebook7: Sidebar, gateway: Gateway) -> None:
     fresh(notebook7)

@@ -158,11 +158,11 @@ def test_an_mcp_client_is_connected_by_what_the_command_prints(sidebar: Sidebar)
     sheet.get_by_role("button", name="Connect an MCP client").press("Enter")
     first = sheet.get_by_role("tab", name="Claude Code")
     expect(first).to_have_attribute("aria-selected", "true")
-    expect(sheet).to_contain_text("It may do what you may")
+    expect(sheet).to_contain_text("A client may do what you may")
     first.press("End")
     expect(sheet.get_by_role("tab", name="Codex")).to_be_focused()
     panel = sheet.get_by_role("tabpanel", name="Codex")
-    for form, name in (("stdio", "It starts a program"), ("http", "It connects over HTTP")):
+    for form, name in (("stdio", "By a program (stdio)"), ("http", "Over HTTP")):
         group = panel.get_by_role("group", name=name)
         group.get_by_role("button", name="Copy").click()
         expect(group.get_by_role("button", name="Copied")).to_be_visible()

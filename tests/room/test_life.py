@@ -14,12 +14,12 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 
 from jupyter_assistant.errors import NotebookBusy, NotebookNotFound, SaveFailed
 from jupyter_assistant.notebooks import Document
-from jupyter_assistant.notebooks.edits import Insert, NewCell, Replace
+from jupyter_assistant.notebooks.edits import Insert, NewCell, Replace, SetOutputs
 from jupyter_assistant.notebooks.live import Rooms
 from tests.conftest import Json, Server
 from tests.document import THREE, code, notebook, printed, sources
 from tests.kernels import until
-from tests.room.conftest import Join
+from tests.room.conftest import Join, Person
 
 
 def write(server: Server, content: Json = THREE, name: str = "a.ipynb") -> None:
@@ -134,18 +134,41 @@ async def test_what_was_read_is_let_go_of(server: Server, join: Join) -> None:
     await until(is_gone)
 
 
+async def left(server: Server, person: Person) -> None:
+    """The last person leaves; back when the server has noticed."""
+    rooms = server.built.notebooks.rooms
+    room = await rooms.find("a.ipynb")
+    assert room is not None
+    await person.leave()
+    await until(lambda: rooms.is_left(room.document))
+
+
 @pytest.mark.parametrize("cleanup_delay", [0.3])
 async def test_edits_outlast_a_room_that_everybody_leaves(server: Server, join: Join, cleanup_delay: float) -> None:
     write(server, notebook(code("a", "0")))
     person = await join("a.ipynb")
     document = await server.built.notebooks.open("a.ipynb")
-    await document.read()
-    await person.leave()
+    await left(server, person)
     homes: list[str] = []
     while len(homes) < 2 or homes[-1] != "file":
         await document.apply([Insert((NewCell("code", str(len(homes) + 1)),))])
         homes.append((await document.read()).home)
     assert stored(server) == [str(number) for number in range(len(homes) + 1)]
+    assert homes == sorted(homes, reverse=True)
+
+
+@pytest.mark.parametrize("cleanup_delay", [0.3])
+async def test_outputs_outlast_a_room_that_everybody_leaves(server: Server, join: Join, cleanup_delay: float) -> None:
+    write(server, notebook(code("a", "0")))
+    person = await join("a.ipynb")
+    document = await server.built.notebooks.open("a.ipynb")
+    await left(server, person)
+    homes: list[str] = []
+    while len(homes) < 2 or homes[-1] != "file":
+        await document.apply([SetOutputs("a", (printed(f"{len(homes)}"),), 1)])
+        homes.append((await document.read()).home)
+        (cell,) = nbformat.read(server.root / "a.ipynb", as_version=4).cells
+        assert cell.outputs[0].text == f"{len(homes) - 1}"
     assert homes == sorted(homes, reverse=True)
 
 

@@ -9,6 +9,7 @@
 import type { ICellModel, ICodeCellModel } from '@jupyterlab/cells';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { Signal } from '@lumino/signaling';
+import { watchOutputs } from './watch';
 
 export type Context = NotebookPanel['context'];
 
@@ -129,9 +130,11 @@ export class Changes {
       this.#since.sources.add(cell.id);
     }, this);
     if (isCode(cell)) {
-      cell.outputs.changed.connect(() => {
+      const differ = (): void => {
         this.#since.outputs.add(cell.id);
-      }, this);
+      };
+      cell.outputs.changed.connect(differ, this);
+      watchOutputs(cell, differ);
     }
   }
 

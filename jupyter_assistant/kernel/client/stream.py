@@ -177,8 +177,10 @@ class Answer:
             return reply.headers.get(RUN_HEADER) or next(str(event.data["run_id"]) for event in _decoded(reply))
 
     def _events(self) -> Iterator[Event]:
+        since = time.monotonic()
         try:
             while not self._ended and not self._closed.is_set():
+                before = self.last
                 self._reply = self._opened()
                 try:
                     yield from self._read(self._reply)
@@ -187,8 +189,16 @@ class Answer:
                         return
                 finally:
                     self._reply.close()
+                since = self._pause(since) if self.last == before and not self._ended else time.monotonic()
         finally:
             self._waiting = []
+
+    def _pause(self, since: float) -> float:
+        """Wait before the next attempt, where the last brought nothing; raises ServerLost when none has for long."""
+        if time.monotonic() - since > self._patience:
+            raise ServerLost("The Jupyter server breaks off the answer again and again.")
+        self._closed.wait(_PAUSES[1])
+        return since
 
     def _read(self, reply: Reply) -> Iterator[Event]:
         decoder = Decoder(LONGEST)

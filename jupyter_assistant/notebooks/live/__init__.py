@@ -43,9 +43,10 @@ class RoomLeft(NotebookBusy):
         self.change = change
 
     def is_in(self, snapshot: Snapshot) -> bool:
-        """Whether the change was saved: all that it made is there."""
+        """Whether the change was saved: all that it made is there. Of outputs that cannot be told."""
         there = {cell.id: cell.hash for cell in snapshot.cells}
-        return self.change is not None and all(there.get(made.cell_id) == made.after for made in self.change.cells)
+        made = () if self.change is None else self.change.cells
+        return bool(made) and all(each.before != each.after == there.get(each.cell_id) for each in made)
 
 
 class Rooms:

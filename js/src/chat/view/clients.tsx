@@ -57,11 +57,11 @@ function Clients(): VNode {
 function rights(tools: McpClients['tools'], trans: Trans): string {
   switch (tools) {
     case 'read':
-      return trans.__('It may read notebooks and kernels, and change or run nothing (mcp_tools = "read").');
+      return trans.__('A client may read notebooks and kernels, and change or run nothing (mcp_tools = "read").');
     case 'write':
-      return trans.__('It may read and edit notebooks, and run nothing (mcp_tools = "write").');
+      return trans.__('A client may read and edit notebooks, and run nothing (mcp_tools = "write").');
     case 'execute':
-      return trans.__('It may do what you may: read and edit notebooks, and run code (mcp_tools = "execute").');
+      return trans.__('A client may do what you may: read and edit notebooks, and run code (mcp_tools = "execute").');
   }
 }
 
@@ -119,7 +119,7 @@ function Tabs({ clients }: { clients: readonly McpClient[] }): VNode {
 function FormView({ form: { form, text, note } }: { form: ClientForm }): VNode {
   const { host } = usePanel();
   const { trans } = host;
-  const name = form === 'stdio' ? trans.__('It starts a program') : trans.__('It connects over HTTP');
+  const name = form === 'stdio' ? trans.__('By a program (stdio)') : trans.__('Over HTTP');
   return (
     <div class="jp-Assistant-code" role="group" aria-label={name}>
       <div class="jp-Assistant-codeHead">

@@ -11,6 +11,7 @@ import { Signal } from '@lumino/signaling';
 import type { Context } from '../changes';
 import { isCode } from '../changes';
 import { bounded, emptied, MOST_PAYLOAD, trimmed, weight } from './cut';
+import { watch } from '../watch';
 import { Refusal } from './wire';
 
 /** Characters of one answer, and milliseconds of one stretch. */
@@ -43,6 +44,7 @@ interface Entry {
   /** The revision in which the cell came or changed last. */
   at: number;
   taken: Taken | null;
+  leave: () => void;
 }
 
 export class Reading {
@@ -117,8 +119,9 @@ export class Reading {
   #onCells(): void {
     this.#revision++;
     const cells = new Set(this.#cells());
-    for (const cell of this.#entries.keys()) {
+    for (const [cell, entry] of this.#entries) {
       if (!cells.has(cell)) {
+        entry.leave();
         this.#entries.delete(cell);
       }
     }
@@ -130,13 +133,12 @@ export class Reading {
   }
 
   #watch(cell: ICellModel): void {
-    const entry: Entry = { at: this.#revision, taken: null };
+    const entry: Entry = { at: this.#revision, taken: null, leave: () => undefined };
     this.#entries.set(cell, entry);
-    // Outputs of a running cell reach the shared model without its saying so.
-    cell.contentChanged.connect(() => {
+    entry.leave = watch(cell, () => {
       entry.at = ++this.#revision;
       entry.taken = null;
-    }, this);
+    });
   }
 
   /** Takes all cells apart, in stretches with pauses between them. */

@@ -12,6 +12,7 @@ import { isCode } from '../changes';
 import { tail } from './cut';
 import { ready } from './kernel';
 import { outputsOf } from './reading';
+import { watch } from '../watch';
 import type { CellState, Progress } from './wire';
 import { Refusal } from './wire';
 
@@ -156,6 +157,7 @@ function progress({ model, id }: Found, state: CellState): Progress {
 class Following {
   readonly #found: Found;
   readonly #report: Report;
+  readonly #leave: () => void;
   #state: CellState = 'waiting';
   #timer: ReturnType<typeof setTimeout> | null = null;
   #pause = PAUSE_MS;
@@ -163,7 +165,9 @@ class Following {
   constructor(found: Found, report: Report) {
     this.#found = found;
     this.#report = report;
-    found.model.contentChanged.connect(this.#soon, this);
+    this.#leave = watch(found.model, () => {
+      this.#soon();
+    });
   }
 
   get isRunning(): boolean {
@@ -193,7 +197,7 @@ class Following {
   end(): void {
     this.#state = 'done';
     clearTimeout(this.#timer ?? undefined);
-    this.#found.model.contentChanged.disconnect(this.#soon, this);
+    this.#leave();
   }
 
   #soon(): void {

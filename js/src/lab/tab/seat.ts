@@ -47,17 +47,20 @@ function active(content: Notebook, going: ReadonlySet<string>): () => void {
       content.activeCellIndex = index;
     }
     if (focused && index >= 0 && selections) {
-      content.mode = 'edit';
-      void select(content.widgets[index], selections);
+      void goOn(content.widgets[index], selections);
     } else if (focused && !content.node.contains(document.activeElement)) {
       void NotebookActions.focusActiveCell(content, { waitUntilReady: false, preventScroll: true });
     }
   };
 }
 
-async function select(cell: Cell | undefined, selections: readonly CodeEditor.IRange[]): Promise<void> {
+/** Into the new editor of a cell that was being edited, unless the user has gone elsewhere meanwhile. */
+async function goOn(cell: Cell | undefined, selections: readonly CodeEditor.IRange[]): Promise<void> {
   await cell?.ready;
-  cell?.editor?.setSelections([...selections]);
+  if (document.activeElement === document.body) {
+    cell?.editor?.focus(); // which begins edit mode
+    cell?.editor?.setSelections([...selections]);
+  }
 }
 
 function withoutFocus(content: Notebook, mode: 'command'): void {
