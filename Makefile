@@ -66,7 +66,7 @@ watch: $(READY) $(JS_READY) ## rebuild the front-end at every change; reload the
 	npm --prefix js run watch
 
 clean: ## remove all that the commands made
-	rm -rf $(VENV) js/node_modules jupyter_assistant/labextension dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) js/node_modules jupyter_assistant/labextension jupyter_assistant/static dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The environment, with Node.js if the machine has none and the package in it for development. The link to the built

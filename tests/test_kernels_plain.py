@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 
 import pytest
 
@@ -43,13 +42,13 @@ KERNELS = {"plain": PLAIN, "plainer": PLAIN.replace("EXPRESSIONS = True", "EXPRE
 
 
 @pytest.fixture(scope="module", params=KERNELS)
-def path(request: pytest.FixtureRequest, place: Place) -> Iterator[str]:  # noqa: F811
+def path(request: pytest.FixtureRequest, place: Place) -> str:  # noqa: F811
     """A notebook of such a kernel, which answers expressions or takes no notice of them."""
     name = str(request.param)
     place.kernelspec(name, KERNELS[name])
     file = place.root / "kernelspecs" / name / "kernel.json"
     file.write_text(json.dumps({**json.loads(file.read_text("utf-8")), "language": "python"}), "utf-8")
-    yield place.write("kept = 41 + 1", "print(kept, sorted(n for n in globals() if n[0] != '_'))", kernel=name)
+    return place.write("kept = 41 + 1", "print(kept, sorted(n for n in globals() if n[0] != '_'))", kernel=name)
 
 
 async def test_it_says_what_it_cannot_tell_and_runs_on(place: Place, path: str) -> None:  # noqa: F811

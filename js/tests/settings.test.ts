@@ -153,3 +153,15 @@ test('the host’s key leads into the sheet that covers the composer, and moves 
   screen.panel.focus();
   expect(document.activeElement).toBe(field);
 });
+
+test('each key has its own field, and all that are typed are saved', async () => {
+  const made = new Script();
+  made.values = { ...made.values, api_key: false, embeddings_api_key: false };
+  const screen = new Screen(made);
+  await open(screen);
+  const keys = ['Key', 'Search by meaning: key'].map((label, index) => fill(screen, label, `sk-${index}`));
+  screen.button('Save').click();
+  await screen.until(() => made.changed.length === 1);
+  expect(made.changed[0]).toEqual({ api_key: 'sk-0', embeddings_api_key: 'sk-1' });
+  await screen.until(() => keys.every(({ value }) => value === ''));
+});

@@ -46,7 +46,8 @@ def cell(page: Page, number: int) -> Locator:
 
 
 def run(page: Page, number: int, source: str = "") -> None:
-    """Click into a cell, type, run it by the key; the next one is active then."""
+    """Click into a cell, type, run it by the key, once its kernel is there."""
+    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
     cell(page, number).locator(".cm-content").click()
     if source:
         page.keyboard.press("Control+a")

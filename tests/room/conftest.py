@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -25,13 +26,14 @@ if importlib.util.find_spec("jupyter_server_ydoc") is None:
     collect_ignore_glob = ["test_*.py"]
 
 
-UNCLOSED = "ignore:Unclosed <MemoryObject:ResourceWarning"
+UNCLOSED = "Unclosed <MemoryObject"
 """What the shared documents of others leave to the collector, on both sides."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Here and not on the tests: the collector comes when it likes."""
-    config.addinivalue_line("filterwarnings", UNCLOSED)
+    """Warn of it neither in a test nor after the last one: the collector comes when it likes."""
+    config.addinivalue_line("filterwarnings", f"ignore:{UNCLOSED}:ResourceWarning")
+    warnings.filterwarnings("ignore", UNCLOSED, ResourceWarning)
 
 
 @pytest.fixture

@@ -41,7 +41,10 @@ export function changes(settings: readonly Setting[], drafts: Drafts): Changes {
   return Object.fromEntries(changed);
 }
 
-const ORDER = ['model', 'base_url', 'api_key', 'instructions', 'context_tokens', 'max_tokens', 'no_think'];
+const ORDER = [
+  ...['model', 'base_url', 'api_key', 'instructions', 'context_tokens', 'max_tokens', 'no_think'],
+  ...['embeddings_base_url', 'embeddings_api_key', 'embeddings_model']
+];
 
 /** The settings people look for first, then those this panel does not know. */
 export function ordered(settings: readonly Setting[]): Setting[] {

@@ -151,7 +151,7 @@ export class Kernel {
     return new Promise((resolve, reject) => {
       const id = this.#id();
       const answer = new Answer(() => {
-        this.#send({ kind: 'cancel', id });
+        this.#cancel(id);
       });
       const end = (error?: Error): void => {
         signal.removeEventListener('abort', abort);
@@ -162,9 +162,7 @@ export class Kernel {
         }
       };
       const abort = (): void => {
-        if (!this.gone) {
-          this.#send({ kind: 'cancel', id });
-        }
+        this.#cancel(id);
         end(signal.reason as Error);
       };
       signal.addEventListener('abort', abort);
@@ -184,6 +182,13 @@ export class Kernel {
       });
       this.#send({ kind: 'request', id, path, method: init.method ?? 'GET', headers: init.headers, body: init.body });
     });
+  }
+
+  /** Nobody reads that answer any more; its run goes on. */
+  #cancel(id: string): void {
+    if (!this.gone) {
+      this.#send({ kind: 'cancel', id });
+    }
   }
 
   /** Said as a server's own refusal, so that the panel shows it as one. */

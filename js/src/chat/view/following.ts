@@ -33,12 +33,14 @@ export interface Following {
 export function useFollowing({ key, entries }: Conversation): Following {
   const box = useRef<HTMLElement>(null);
   const following = useRef(true);
+  const asked = useRef(false);
+  asked.current = entries.length > 0;
   const held = useHeld(box);
   const [behind, setBehind] = useState(false);
 
   const stay = (): void => {
     if (box.current && following.current) {
-      box.current.scrollTop = entries.length ? box.current.scrollHeight : 0; // what greets is read from its beginning
+      box.current.scrollTop = asked.current ? box.current.scrollHeight : 0; // what greets is read from its beginning
     } else if (box.current && held.current && outside(held.current, box.current)) {
       held.current.scrollIntoView({ block: 'nearest' });
     }

@@ -1,6 +1,6 @@
 /** One setting of the sheet: its label, its field, where its value comes from, what it is for, and what is wrong. */
 
-import type { RefObject, VNode } from 'preact';
+import type { VNode } from 'preact';
 import { useId } from 'preact/hooks';
 import type { Trans } from '../host';
 import type { Failure, Setting } from '../protocol';
@@ -37,6 +37,20 @@ function named({ name, help }: Setting, trans: Trans): Named {
       label: trans.__('Longest answer, in tokens'),
       help: trans.__('0 leaves it to the endpoint.')
     },
+    embeddings_base_url: {
+      label: trans.__('Search by meaning: address'),
+      help: trans.__(
+        'Where an endpoint for embeddings is; the notebooks’ text goes there, secrets taken out. Off while empty.'
+      )
+    },
+    embeddings_model: {
+      label: trans.__('Search by meaning: model'),
+      help: trans.__('As the endpoint names it; off while empty.')
+    },
+    embeddings_api_key: {
+      label: trans.__('Search by meaning: key'),
+      help: trans.__('Kept on the server, for that address alone; never shown.')
+    },
     no_think: {
       label: trans.__('Models without reasoning'),
       help: trans.__('One pattern in a line, such as qwen3*: these are asked to answer at once.')
@@ -65,7 +79,8 @@ interface Props {
   readonly problem: Failure | null;
   /** Whether it is what the sheet was opened for. */
   readonly first: boolean;
-  readonly secret: RefObject<HTMLInputElement | null>;
+  /** Is given the input of a key. */
+  readonly secret: (input: HTMLInputElement | null) => void;
   /** Whether saving it makes the server forget the key. */
   readonly forgets: boolean;
   readonly write: (text: string | null | undefined) => void;

@@ -6,7 +6,7 @@
 
 import type { VNode } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { Changes, Failure } from '../protocol';
+import type { Changes, Failure, Setting } from '../protocol';
 import type { Drafts } from '../settings';
 import { changes, ordered } from '../settings';
 import { ClientsCard } from './clients';
@@ -18,14 +18,23 @@ interface Form {
   readonly drafts: Drafts;
   readonly failure: Failure | null;
   readonly state: 'idle' | 'saving' | 'saved';
-  /** What is typed and not saved, without the key. */
+  /** What is typed and not saved, without the keys. */
   readonly changed: () => Changes;
   readonly write: (name: string, text: string | null | undefined) => void;
   /** Whether all of it was saved. */
   readonly save: () => Promise<boolean>;
 }
 
-function useForm(key: { current: HTMLInputElement | null }): Form {
+/** The inputs of keys, by the setting's name. */
+type Secrets = Map<string, HTMLInputElement>;
+
+/** The keys that are typed. */
+function typedKeys(secrets: Secrets): Changes {
+  const filled = Array.from(secrets, ([name, { value }]) => [name, value.trim()] as const);
+  return Object.fromEntries(filled.filter(([, value]) => value));
+}
+
+function useForm(secrets: Secrets): Form {
   const { connections } = usePanel();
   const settings = useChat(chat => chat.settings) ?? [];
   const [drafts, setDrafts] = useState<Drafts>({});
@@ -38,20 +47,20 @@ function useForm(key: { current: HTMLInputElement | null }): Form {
   const [state, setState] = useState<Form['state']>('idle');
   const changed = (): Changes => changes(settings, now.current);
   const save = async (): Promise<boolean> => {
-    const secret = key.current?.value.trim();
-    if (!secret && !Object.keys(changed()).length) {
+    const all = { ...changed(), ...typedKeys(secrets) };
+    if (!Object.keys(all).length) {
       return true;
     }
     setState('saving');
-    const failed = await connections.save({ ...changed(), ...(secret ? { api_key: secret } : {}) });
+    const failed = await connections.save(all);
     setFailure(failed);
     setState(failed ? 'idle' : 'saved');
     if (failed) {
       return false;
     }
-    if (key.current) {
-      key.current.value = '';
-    }
+    secrets.forEach(input => {
+      input.value = '';
+    });
     take({});
     return true;
   };
@@ -74,8 +83,8 @@ export function SettingsSheet(): VNode {
   const { trans } = host;
   const settings = useChat(chat => chat.settings);
   const wanted = useChat(chat => (chat.mending?.remedy === 'budget' ? 'context_tokens' : ''));
-  const key = useRef<HTMLInputElement>(null);
-  const form = useForm(key);
+  const [secrets] = useState<Secrets>(() => new Map());
+  const form = useForm(secrets);
   const [asking, setAsking] = useState(false);
   const [unknown, setUnknown] = useState<Failure | null>(null);
   const { failure } = form;
@@ -103,7 +112,7 @@ export function SettingsSheet(): VNode {
     <Sheet
       title={trans.__('Settings')}
       close={() => {
-        if (Object.keys(form.changed()).length || key.current?.value) {
+        if (Object.keys({ ...form.changed(), ...typedKeys(secrets) }).length) {
           setAsking(!asking);
         } else {
           close();
@@ -127,8 +136,14 @@ export function SettingsSheet(): VNode {
             draft={form.drafts[setting.name]}
             problem={failure?.field === setting.name ? failure : null}
             first={setting.name === wanted}
-            secret={key}
-            forgets={setting.name === 'base_url' && (settings ?? []).some(isOwnKey) && 'base_url' in form.changed()}
+            secret={input => {
+              if (input) {
+                secrets.set(setting.name, input);
+              } else {
+                secrets.delete(setting.name);
+              }
+            }}
+            forgets={setting.name in form.changed() && (settings ?? []).some(each => isOwnKey(each, setting))}
             write={text => {
               form.write(setting.name, text);
             }}
@@ -153,8 +168,9 @@ export function SettingsSheet(): VNode {
   );
 }
 
-function isOwnKey({ kind, source }: { readonly kind: string; readonly source: string }): boolean {
-  return kind === 'secret' && source === 'user';
+/** Whether it is the user's own key for the address. */
+function isOwnKey({ name, source }: Setting, address: Setting): boolean {
+  return source === 'user' && address.name.endsWith('base_url') && name === address.name.replace('base_url', 'api_key');
 }
 
 /** What JupyterLab itself keeps: the off switch and the announcements. */
