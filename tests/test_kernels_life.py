@@ -99,6 +99,15 @@ async def test_an_interrupt_by_the_user_ends_the_cell(notebook: Notebook) -> Non
     assert "interrupted" in execution.note
 
 
+async def test_an_interrupt_by_the_user_ends_a_cell_that_awaits_at_once(notebook: Notebook) -> None:
+    execution = await notebook.start("import asyncio\nprint('begun', flush=True)\nawait asyncio.sleep(600)")
+    await until(lambda: execution.cells[0].outputs)
+    await notebook.kernels.interrupt(notebook.path)
+    await over(execution)
+    assert execution.state == "error"
+    assert text_of(execution.cells[0].outputs).startswith("begun\n")
+
+
 async def test_a_shutdown_by_the_user_ends_the_run(place: Place) -> None:
     own = Notebook(place, place.write("pass"))
     execution = await begun(own)

@@ -153,8 +153,10 @@ async def kernel_metadata(kernel_spec_manager: Any, kernel: str) -> Json:
         spec = kernel_spec_manager.get_kernel_spec(kernel)
         spec = await spec if inspect.isawaitable(spec) else spec
     except (KeyError, ValueError):
+        found = kernel_spec_manager.find_kernel_specs()
+        installed = ", ".join(sorted(await found if inspect.isawaitable(found) else found))
         raise EditRefused(
-            f"There is no kernel named {kernel[:64]!r} on this server.", "Leave it out, or list the kernels there are."
+            f"There is no kernel named {kernel[:64]!r} on this server.", f"Leave it out, or choose one of: {installed}."
         ) from None
     said = {"display_name": spec.display_name, "language": spec.language, "name": kernel}
     return {"kernelspec": said, "language_info": {"name": spec.language}}

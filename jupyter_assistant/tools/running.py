@@ -47,7 +47,7 @@ STATES = {
 }
 HINTS = {
     "timeout": "Give it more time with timeout_s, or make it do less.",
-    "dead": "restart_kernel brings it back; then run first the cells that make what the next ones need.",
+    "dead": "The next run has a new kernel: run first the cells that make what the others need.",
     "cancelled": "What ran until then is kept; run it again if it is still wanted.",
 }
 

@@ -131,6 +131,14 @@ class Tab:
         """Wait for the notebook, its kernel, and until the server knows that it is open."""
         self.page.wait_for_selector(".jp-Notebook:visible .jp-Cell", timeout=LOAD_MS)
         self.idle()
+        self.page.evaluate(
+            f"path => void ({PANEL})(path).forEach(each => window.jupyterapp.shell.activateById(each.id))", self.path
+        )
+        self.page.wait_for_function(
+            f"""path => ({PANEL})(path).includes(window.jupyterapp.shell.currentWidget)
+              && ({PANEL})(path)[0].node.contains(document.activeElement)""",
+            arg=self.path,
+        )
         until(self.page, lambda: self.is_open)
         return self
 

@@ -146,10 +146,14 @@ class Kernels:
         return await asyncio.shield((await self._of(path)).client.ended)
 
     async def _interrupt_of(self, path: str) -> None:
-        """Interrupt the kernel of the notebook; a cell that awaits something hears of it when a message comes."""
-        connection = await self._of(path)
-        await self._interrupt(await self._managers.adopted(path))
-        connection.client.send("kernel_info_request", {})
+        """Interrupt the kernel of the notebook, also where a cell awaits something."""
+        kernel = await self._managers.adopted(path)
+        await self._interrupt(kernel)
+        await self._wake(kernel)
+
+    async def _wake(self, kernel: str) -> None:
+        """A cell that awaits something hears of an interrupt when a message comes."""
+        (await self._connection(kernel)).client.send("kernel_info_request", {})
 
     def _kept(self, execution: Execution) -> Execution:
         self._executions[execution.id] = execution
@@ -181,6 +185,7 @@ class Kernels:
         kernel = await self._managers.adopted(path)
         await self._interrupt(kernel)
         self._tell(kernel, "The kernel was interrupted.")
+        await self._wake(kernel)
 
     async def restart(self, path: str) -> None:
         """Restart the notebook's kernel; what runs there ends as ``dead``. Raises as ``interrupt``."""

@@ -201,10 +201,14 @@ class Driver:
 
     async def _cells(self) -> State:
         ended: State = "done"
-        for cell in self._execution.running_cells:
-            ended = await self._cell(cell)
-            if ended != "done":
-                break
+        try:
+            for cell in self._execution.running_cells:
+                ended = await self._cell(cell)
+                if ended != "done":
+                    break
+        finally:
+            if self._writer:
+                await self._writer.flush()
         return ended
 
     async def _cell(self, cell: RunningCell) -> State:
@@ -212,7 +216,7 @@ class Driver:
         for _ in range(FRESH_TRIES):
             if self._execution.asked_to_stop:
                 return self._execution.asked_to_stop
-            self._wait_for_others()
+            await self._wait_for_others()
             if stopped := await self._first_of(self._client.free()):
                 return stopped
             if why := await self._client.lost():
@@ -223,8 +227,10 @@ class Driver:
         self._execution.note = "The kernel threw the request away; a cell before it had failed."
         return "error"
 
-    def _wait_for_others(self) -> None:
+    async def _wait_for_others(self) -> None:
         if self._client.works_for_others:
+            if self._writer:
+                await self._writer.flush()
             self._execution.state = "waiting"
             self._execution.note = "The kernel is at a cell of the user; this run waits until that is done."
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import CellNotFound, NotebookBusy, NotebookError, SaveFailed, StaleCell
 from ..edits import SetOutputs
+from .client import within
 from .running import RunningCell
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Writer:
         self._dirty: dict[str, RunningCell] = {}
         self._gone: set[str] = set()
         self._took = 0.0
+        self._last = 0.0
 
     def begin(self, cell: RunningCell, begun: asyncio.Event) -> asyncio.Task[None]:
         """A cell is sent; once the kernel has begun it, what comes is written from time to time."""
@@ -51,17 +53,24 @@ class Writer:
                 self._dirty[cell.cell_id] = cell
 
     async def end(self, cell: RunningCell, writing: asyncio.Task[None], *, begun: bool) -> None:
-        """All that there is, in the home; a cell that was never begun keeps what it had."""
+        """A cell is over; one that was never begun keeps what it had. A home that takes long gets many at once."""
         writing.cancel()
         await asyncio.wait({writing})
         if begun:
             self.changed([cell])
+        if time.monotonic() >= self._last + SHARE * self._took:
+            await self.flush()
+
+    async def flush(self) -> None:
+        """All that there is, in the home."""
         for pause in (*AGAIN, 0.0):
             if not self._dirty or not await self._write() or not pause:
                 return
             await asyncio.sleep(pause)
 
     async def _keep_writing(self, cell: RunningCell, begun: asyncio.Event) -> None:
+        if self._dirty and not await within(EVERY, begun.wait()):
+            await _to_its_end(self._write())
         await begun.wait()
         await asyncio.sleep(FIRST)
         self.changed([cell])
@@ -85,7 +94,8 @@ class Writer:
             self._failed(cells, error)
             return False
         finally:
-            self._took = time.monotonic() - began
+            self._last = time.monotonic()
+            self._took = self._last - began
         for cell in cells.values():
             cell.note = "" if cell.note.startswith("Its outputs could not") else cell.note
         return False

@@ -12,6 +12,8 @@ import type { Context } from '../changes';
 /** Milliseconds by which a file may be newer than what was loaded from it, as JupyterLab has it. */
 const MARGIN_MS = 500;
 
+const CLOSED = 'The notebook was closed before it could be saved.';
+
 export class Saving {
   readonly #context: Context;
   readonly #contents: Contents.IManager;
@@ -59,7 +61,7 @@ export class Saving {
   /** Takes what the file holds, where that is another and `allowed` at the last moment; raises where it cannot. */
   async revert(allowed: () => boolean): Promise<void> {
     await this.#inTurn(async () => {
-      if ((await this.#differs()) && allowed()) {
+      if ((await this.#differs()) && !this.#context.isDisposed && allowed()) {
         await this.#context.revert();
       }
     });
@@ -74,10 +76,13 @@ export class Saving {
   /** JupyterLab would ask the user what to do about a file that is not the one it knows. */
   async #obstacle(): Promise<string> {
     if (this.#context.isDisposed) {
-      return 'The notebook was closed before it could be saved.';
+      return CLOSED;
     }
     try {
       const theirs = await this.#differs();
+      if (this.#context.isDisposed) {
+        return CLOSED; // JupyterLab would show an error
+      }
       return theirs ? 'Somebody else has changed the file since it was opened here, so it was not overwritten.' : '';
     } catch (error) {
       return `The file cannot be reached, so the notebook was not saved: ${said(error)}`;
