@@ -11,6 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import settings
 from jupyter_server.serverapp import ServerApp
 
 from jupyter_assistant import sse
@@ -19,6 +20,9 @@ from jupyter_assistant.extension.composition import Composition
 from tests.gateway import Gateway, running_gateway
 
 pytest_plugins = ["pytest_jupyter.jupyter_server"]
+
+settings.register_profile("unhurried", deadline=None)  # no test asserts a time
+settings.load_profile("unhurried")
 pytest.register_assert_rewrite("tests.document", "tests.document_outputs")
 
 Json = dict[str, Any]

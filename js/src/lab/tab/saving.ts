@@ -61,7 +61,7 @@ export class Saving {
   /** Takes what the file holds, where that is another and `allowed` at the last moment; raises where it cannot. */
   async revert(allowed: () => boolean): Promise<void> {
     await this.#inTurn(async () => {
-      if ((await this.#differs()) && !this.#context.isDisposed && allowed()) {
+      if ((await this.#differs()) && !this.#closed() && allowed()) {
         await this.#context.revert();
       }
     });
@@ -75,18 +75,22 @@ export class Saving {
 
   /** JupyterLab would ask the user what to do about a file that is not the one it knows. */
   async #obstacle(): Promise<string> {
-    if (this.#context.isDisposed) {
+    if (this.#closed()) {
       return CLOSED;
     }
     try {
       const theirs = await this.#differs();
-      if (this.#context.isDisposed) {
+      if (this.#closed()) {
         return CLOSED; // JupyterLab would show an error
       }
       return theirs ? 'Somebody else has changed the file since it was opened here, so it was not overwritten.' : '';
     } catch (error) {
       return `The file cannot be reached, so the notebook was not saved: ${said(error)}`;
     }
+  }
+
+  #closed(): boolean {
+    return this.#context.isDisposed;
   }
 
   /** Whether the file is not the one that was loaded or saved here last. */
