@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -56,6 +57,30 @@ async def test_a_flood_is_written_now_and_then(notebook: Notebook) -> None:
     execution = await over(await notebook.kernels.run(document, ["cell-0"]))
     assert 2 <= len(document.written) <= 4
     assert document.written[-1].outputs == execution.cells[0].outputs
+
+
+class Slow(Memory):
+    """A home in which a write takes much longer than a quick cell."""
+
+    async def apply(self, edits: Sequence[Edit], expected: Mapping[str, str] = {}) -> Change:
+        self.writes.append(len(edits))
+        await asyncio.sleep(0.5)
+        return await super().apply(edits, expected)
+
+    def __init__(self, path: str, *sources: str) -> None:
+        super().__init__(path, *sources)
+        self.writes: list[int] = []
+
+
+async def test_a_home_that_takes_long_gets_the_outputs_of_many_quick_cells_at_once(notebook: Notebook) -> None:
+    await notebook.run("pass")
+    document = Slow(notebook.path, *map(str, range(30)))
+    execution = await over(await notebook.kernels.run(document, [cell.id for cell in document.cells]))
+    assert execution.state == "done"
+    assert {edit.cell_id: text_of(edit.outputs) for edit in document.written} == {
+        cell.id: cell.source for cell in document.cells
+    }
+    assert len(document.writes) < 15
 
 
 async def test_an_update_of_another_cells_display_is_written_there(notebook: Notebook) -> None:

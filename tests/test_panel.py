@@ -17,11 +17,13 @@ from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import start_new_kernel
 
 from jupyter_assistant.kernel.panel.alone import Alone
+from jupyter_assistant.kernel.panel.errands import request_of
 from jupyter_assistant.kernel.panel.reach import Reach
 from tests.conftest import Server
 from tests.gateway import Gateway
 
 Json = dict[str, Any]
+JSON = "application/json"
 ROOT = Path(__file__).parents[1]
 
 
@@ -135,6 +137,11 @@ async def test_a_server_with_the_assistant_is_asked_and_one_without_is_not(
     reply = await loop.run_in_executor(None, lambda: door.open("GET", "models", None, {}))
     assert reply.status == 200
     reply.close()
+    told = {"method": "POST", "path": "preview", "body": '{"question": "x"}', "headers": {"Content-Type": JSON}}
+    method, path, body, headers = request_of(told)
+    posted = await loop.run_in_executor(None, lambda: door.open(method, path, body, headers))
+    assert posted.status == 200
+    posted.close()
     assert await loop.run_in_executor(None, reach) is door
     server.app.remove_server_info_file()
     alone = Reach()

@@ -186,7 +186,8 @@ def _error_hint(runs: Sequence[CellRun]) -> str:
         return "Correct the code and execute it again."
     rest = sum(run.state == "not run" for run in runs)
     behind = f"{counted(rest, 'cell')} behind it {'was' if rest == 1 else 'were'} not run. " if rest else ""
-    return f"{behind}Correct it with edit_cell, then run it again."
+    raised = any(run.state == "error" for run in runs)
+    return f"{behind}{'Correct it with edit_cell, then run it again.' if raised else ''}".rstrip()
 
 
 def _sections(runs: Sequence[CellRun], cells: Mapping[str, Cell]) -> Iterator[Section]:

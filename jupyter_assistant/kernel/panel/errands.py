@@ -43,7 +43,8 @@ ROUTES: Mapping[str, tuple[str, ...]] = {
     "PATCH": (rf"conversations/{ID}", "settings"),
     "DELETE": (rf"conversations/{ID}",),
 }
-SENT = ("accept", "content-type", "last-event-id")
+SENT = ("accept", "last-event-id")
+"""Of a request's headers; that a body is JSON is said by whoever sends it on."""
 TOLD = ("content-type", "content-disposition")
 
 
