@@ -34,6 +34,8 @@ __all__ = ["ENDS", "CellRun", "Execution", "Inspection", "KernelState", "Kernels
 
 KEPT_SECONDS = 30 * 60.0
 KEPT = 200
+SEEN = frozenset({"starting", "idle", "busy"})
+"""States in which our own connection, which is made once a kernel answers, knows better than the server."""
 
 
 class Connection:
@@ -176,7 +178,7 @@ class Kernels:
     def _as_seen(self, kernel: KernelState) -> KernelState:
         """The state as our own connection sees it: the server takes that of any request for the kernel's."""
         connection = self._connections.get(kernel.id)
-        if connection is None or connection.client.ended.done() or kernel.execution_state not in ("idle", "busy"):
+        if connection is None or connection.client.ended.done() or kernel.execution_state not in SEEN:
             return kernel
         return replace(kernel, execution_state="busy" if connection.client.is_busy else "idle")
 

@@ -50,7 +50,7 @@ export class Saving {
     try {
       await this.#inTurn(async () => {
         obstacle = await this.#obstacle();
-        await (obstacle ? undefined : this.#save());
+        await (obstacle ? undefined : this.#silently(this.#save));
       });
       return obstacle;
     } catch (error) {
@@ -86,6 +86,17 @@ export class Saving {
       return theirs ? 'Somebody else has changed the file since it was opened here, so it was not overwritten.' : '';
     } catch (error) {
       return `The file cannot be reached, so the notebook was not saved: ${said(error)}`;
+    }
+  }
+
+  /** What goes wrong with a save of ours is told to whoever asked for it: the user did not, and gets no dialog. */
+  async #silently(save: () => Promise<void>): Promise<void> {
+    const context: { _handleError?: () => Promise<void> } = this.#context as object;
+    context._handleError = () => Promise.resolve();
+    try {
+      await save();
+    } finally {
+      delete context._handleError;
     }
   }
 
