@@ -143,6 +143,8 @@ class Page:
         return {"dirty": self.dirty}
 
     def _apply(self, params: Json) -> Json:
+        if not self.dirty and all(edit["edit"] == "set_outputs" for edit in params["edits"]):
+            self.load()
         for name, source in params["expected"].items():
             if self.cell(name)["source"] != source:
                 raise Refused("stale", cell_id=name, source=self.cell(name)["source"])
@@ -215,6 +217,13 @@ class Page:
             cell.update(outputs=[], execution_count=None)
         return [str(cell["id"]) for cell in cleared]
 
+    def _do_set_outputs(self, edit: Json) -> list[str]:
+        cell = self.cell(edit["cell_id"])
+        if cell["cell_type"] != "code":
+            raise Refused("refused")
+        cell.update(outputs=edit["outputs"], execution_count=edit["execution_count"])
+        return [edit["cell_id"]]
+
     # ------------------------------------------------------------ its kernel
 
     async def kernel(self) -> Client:
@@ -282,6 +291,7 @@ class Run:
         cell["execution_count"] = reply.get("execution_count")
         self.states[name] = "done" if reply["status"] == "ok" else "error"
         self.page.touch(name)
+        self.progress(name)
         client.forget(self.request)
 
     def progress(self, name: str) -> None:

@@ -16,7 +16,7 @@ from jupyter_assistant.notebooks import Document, Notebooks
 from jupyter_assistant.notebooks.edits import Replace, SetOutputs, Upgrade
 from tests.conftest import Server
 from tests.document import *  # noqa: F403
-from tests.document import THREE, Json, code, notebook, sources
+from tests.document import THREE, Json, code, notebook, printed, sources
 from tests.tabs import Window, put
 
 
@@ -83,10 +83,22 @@ async def test_an_old_notebook_can_be_edited_since_the_tab_gave_it_ids(home: Tab
     assert not (await document.apply([Upgrade()])).cells
 
 
-async def test_outputs_are_not_set_from_outside(home: Tabbed) -> None:
+async def test_outputs_of_a_run_that_began_elsewhere_are_set_in_the_tab(home: Tabbed) -> None:
     document = await home.put(THREE)
-    with pytest.raises(EditRefused, match="running them"):
-        await document.apply([SetOutputs("a", (), 1)])
+    (page,) = home.window.pages.values()
+    await document.apply([SetOutputs("a", (printed("1\n"),), 1)])
+    assert (page.cell("a")["execution_count"], page.dirty) == (1, False)
+    assert home.stored().cells[0].outputs == [printed("1\n")]
+    page.type("c", "typed")
+    await document.apply([SetOutputs("a", (printed("1\n2\n"),), 1)])
+    assert (page.cell("a")["outputs"], page.dirty) == ([printed("1\n2\n")], True)
+    assert home.stored().cells[2].source == "x"
+
+
+async def test_only_code_cells_are_given_outputs(home: Tabbed) -> None:
+    document = await home.put(THREE)
+    with pytest.raises(EditRefused, match="only code cells"):
+        await document.apply([SetOutputs("b", (), 1)])
 
 
 async def test_only_what_changed_is_sent_again(home: Tabbed) -> None:

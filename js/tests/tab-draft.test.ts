@@ -140,3 +140,16 @@ test('a new id is one that no cell had', () => {
   );
   expect(inserted).toEqual(['fresh']);
 });
+
+test('a code cell is given outputs, by its id', () => {
+  const outputs = [{ output_type: 'stream', name: 'stdout', text: '1' }];
+  const { steps, cells } = plan([{ edit: 'set_outputs', cell_id: 'c', outputs, execution_count: 3 }]);
+  expect(steps).toEqual([{ step: 'give', index: 2, execution: { outputs, execution_count: 3 } }]);
+  expect(cells).toEqual([{ cell_id: 'c', before: 'source of c', after: 'source of c', index: 2 }]);
+});
+
+test('a cell that runs in the tab, or holds no code, is given none', () => {
+  const give = { edit: 'set_outputs', outputs: [], execution_count: null };
+  expect(refusal([{ ...give, cell_id: 'b' }]).message).toContain('only code cells');
+  expect(refusal([{ ...give, cell_id: 'a' }], {}, [line('a', { busy: true })]).message).toContain('is running');
+});

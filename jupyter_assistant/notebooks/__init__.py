@@ -21,10 +21,11 @@ from .document import Document, Home
 from .edits import Json, NewCell
 from .filehome import FileHome
 from .files import Files
-from .housed import Housed
-from .listing import Listing
+from .housed import Housed, is_stored
+from .listing import Listing, folder_path, matcher
 from .live import Rooms
 from .paths import relative
+from .renames import Renames
 from .search import PATIENCE, Found, Search, index_file
 from .search.meaning import Embedder
 from .shelf import Shelf
@@ -55,6 +56,7 @@ class Notebooks:
     ) -> None:
         self.tabs = Tabs(log=log)
         self.rooms = Rooms(web_settings or {})
+        self._renames = Renames(contents_manager, log=log)
         self._root = root_dir
         self._kernel_specs = kernel_spec_manager
         self._stored: Home = Contents(contents_manager)
@@ -71,7 +73,7 @@ class Notebooks:
 
     async def open(self, path: str) -> Document:
         """The notebook at ``path``; raises ``PathRefused``, ``NotebookNotFound``, ``NotebookUnreadable``."""
-        return Housed(await self._in_tab(path) or await self._stored.open(path), self._moved)
+        return self._housed(await self._in_tab(path) or await self._stored.open(path))
 
     async def create(self, path: str, cells: Sequence[NewCell] = (), *, kernel: str | None = None) -> Document:
         """A new notebook of nbformat 4.5 at ``path``, for ``kernel`` (the name of a kernel spec).
@@ -80,14 +82,16 @@ class Notebooks:
         ``EditRefused`` for what is no cell type and no kernel.
         """
         metadata = {} if kernel is None else await kernel_metadata(self._kernel_specs, kernel)
-        return Housed(await self._stored.create(path, cells, metadata), self._moved)
+        return self._housed(await self._stored.create(path, cells, metadata))
 
     async def list(self, path: str = "", pattern: str = "*", limit: int = 100, offset: int = 0) -> Listing:
         """The notebooks below the folder ``path`` by path, and which are open; raises ``PathRefused``,
         ``NotebookNotFound``.
         """
         found = await self._seen.list(path, pattern, limit, offset)
-        return found.with_open(self.tabs.paths() | self.rooms.paths())
+        opened = self.tabs.paths() | self.rooms.paths()
+        lost = await self._lost(self.tabs.paths(), folder_path(path, self._root), pattern)
+        return found.with_open(opened).with_lost(lost, limit, offset)
 
     async def search(
         self, query: str, path: str = "", limit: int = 10, *, patience: float = PATIENCE, meaning: bool = True
@@ -108,11 +112,22 @@ class Notebooks:
 
     async def close(self) -> None:
         """Stop what is being read; no connection, process, thread or file is left."""
+        self._renames.close()
         self.rooms.close()
         await self.tabs.close()
         await self._search.close()
         await self._seen.close()
         await self._stored.close()
+
+    async def _lost(self, opened: Collection[str], below: str, pattern: str) -> tuple[str, ...]:
+        """Which of the notebooks that are open are stored nowhere any more."""
+        matches = matcher(pattern, below)
+        asked = [path for path in opened if matches(path) and (not below or path.startswith(f"{below}/"))]
+        there = await asyncio.gather(*(is_stored(self._stored.open, path) for path in asked))
+        return tuple(path for path, stored in zip(asked, there, strict=True) if not stored)
+
+    def _housed(self, document: Document) -> Housed:
+        return Housed(document, moved=self._moved, stored=self._stored.open, renames=self._renames)
 
     async def _moved(self, document: Document) -> Document:
         """Where the notebook that was opened as ``document`` is now."""

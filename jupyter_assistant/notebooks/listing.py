@@ -27,13 +27,15 @@ MAX_PATTERN = 1_000
 class Entry:
     """One notebook. ``path`` is relative to the root; ``modified`` in epoch seconds, ``size`` in bytes.
 
-    ``is_open``: a window of JupyterLab has it open, or people share it live.
+    ``is_open``: a window of JupyterLab has it open, or people share it live. ``is_stored``: false where it is only
+    there; ``modified`` and ``size`` are 0 then.
     """
 
     path: str
     modified: float
     size: int
     is_open: bool = False
+    is_stored: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,13 @@ class Listing:
             return self
         entries = tuple(replace(entry, is_open=True) if entry.path in paths else entry for entry in self.entries)
         return replace(self, entries=entries)
+
+    def with_lost(self, paths: Collection[str], limit: int, offset: int) -> Listing:
+        """The same page, where the notebooks at ``paths`` are open and stored nowhere: they come behind all others."""
+        start = max(0, offset - self.total)
+        chosen = sorted(paths)[start : start + limit - len(self.entries)] if self.total <= offset + limit else []
+        lost = tuple(Entry(path, 0.0, 0, is_open=True, is_stored=False) for path in chosen)
+        return replace(self, entries=self.entries + lost, total=self.total + len(paths))
 
 
 class Sighting(NamedTuple):

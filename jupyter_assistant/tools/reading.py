@@ -127,6 +127,8 @@ def cell_of(snapshot: Snapshot, cell_id: str) -> Cell:
 
 
 def _entry_line(entry: Entry, states: Mapping[str | None, str]) -> str:
+    if not entry.is_stored:
+        return f"{named(encodable(entry.path))} · open in JupyterLab only: its file is gone"
     modified = datetime.fromtimestamp(entry.modified, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     kernel = f"kernel {states[entry.path]}" if entry.path in states else "no kernel"
     opened = " · open" if entry.is_open else ""

@@ -68,16 +68,16 @@ def named(path: str) -> str:
     return path if path.isprintable() and path.strip() == path else json.dumps(path)
 
 
-def heading(cell: Cell) -> str:
+def heading(cell: Cell, *, runs: bool = False) -> str:
     """``[cell 4] id "a1b2" · hash 0123456789ab · code · run as [5]``"""
-    return f"[cell {cell.index + 1}] {identity(cell)}"
+    return f"[cell {cell.index + 1}] {identity(cell, runs=runs)}"
 
 
-def identity(cell: Cell) -> str:
-    """What names a cell and its state, without its place."""
+def identity(cell: Cell, *, runs: bool = False) -> str:
+    """What names a cell and its state, without its place; ``runs``: it is at work, whatever its count."""
     kind = cell.cell_type if cell.cell_type in ("code", "markdown", "raw") else "unknown type"
     facts = [f"id {json.dumps(cell.id[:200])}", f"hash {cell.hash}", kind]
-    if kind == "code":
+    if kind == "code" and (cell.execution_count is not None or not runs):
         facts.append("not run" if cell.execution_count is None else f"run as [{cell.execution_count}]")
     return " · ".join([*facts, *(["not saved yet"] if cell.unsaved else [])])
 

@@ -228,7 +228,8 @@ def _named(run: CellRun, cells: Mapping[str, Cell]) -> str:
     cell = cells.get(run.cell_id)
     if cell is None:
         return f"[cell] id {json.dumps(run.cell_id)}{count}"
-    return heading(replace(cell, execution_count=run.execution_count))
+    begun = run.state not in ("not run", "waiting")
+    return heading(replace(cell, execution_count=run.execution_count), runs=begun)
 
 
 def _not_kept(missing: LeftOut) -> str:

@@ -47,7 +47,7 @@ def cell(page: Page, number: int) -> Locator:
 
 def run(page: Page, number: int, source: str = "") -> None:
     """Click into a cell, type, run it by the key, once its kernel is there."""
-    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session?.kernel?.status === 'idle'")
+    page.locator('.jp-Notebook-ExecutionIndicator[data-status="idle"]').wait_for()
     cell(page, number).locator(".cm-content").click()
     if source:
         page.keyboard.press("Control+a")

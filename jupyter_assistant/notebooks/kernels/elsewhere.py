@@ -10,18 +10,25 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from logging import Logger
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
-from ...errors import KernelDead, KernelError, KernelNotFound
+from ...errors import KernelDead, KernelError, KernelNotFound, NotebookError, TabClosed
 from .client import first_of
 from .collect import LeftOut
 from .executions import GRACE, Execution, Line, State, first_or_stopped, to_its_end
 from .running import CellState, RunningCell, Told
+from .writing import NOT_KEPT, keep
+
+if TYPE_CHECKING:
+    from ..document import Document
 
 Json = dict[str, Any]
 
 AGAIN = 1.0
 """Seconds between two interrupts of one cell."""
+NOTICED = 2.0
+"""Seconds in which the end of a kernel is noticed."""
+UNFOLLOWED = "It may still run in the kernel; outputs that come from now on are not followed."
 STATES: frozenset[str] = frozenset({"waiting", "running", "done", "error", "not run"})
 
 
@@ -55,6 +62,9 @@ class RunsItself(Protocol):
         Each is ``{"cell_id", "state", "execution_count", "outputs": [nbformat 4], "left_out": characters}``.
         """
 
+    async def left(self) -> Document:
+        """The notebook where it is now that its front-end has closed it; raises ``NotebookError``."""
+
 
 class Follower:
     """Follows one execution to its end.
@@ -84,6 +94,7 @@ class Follower:
         self._began = asyncio.Event()
         self._late = asyncio.Event()
         self._clock: asyncio.TimerHandle | None = None
+        self._at_work: list[RunningCell] = []
 
     async def follow(self) -> None:
         """From the queue to the end; what goes wrong ends as the execution's state."""
@@ -143,7 +154,7 @@ class Follower:
         late, dead = asyncio.ensure_future(self._late.wait()), asyncio.ensure_future(self._kernel_ended())
         try:
             await first_of(end, stop, late, dead)
-            if end.done():
+            if end.done() and not await self._broken_off(end, dead):
                 return end.result()
             if dead.done():
                 run.stop()
@@ -155,7 +166,12 @@ class Follower:
             await asyncio.wait({end, stop, late, dead})
 
     async def _heard_out(self, run: Away) -> State:
-        cells, self._execution.note = await run.end()
+        try:
+            cells, self._execution.note = await run.end()
+        except TabClosed:
+            await self._keep_what_was_told()
+            raise
+        self._at_work = [cell for cell in self._cells.values() if cell.state == "running"]
         self._hear(cells)
         states = {cell.state for cell in self._cells.values()}
         if states == {"done"}:
@@ -163,6 +179,30 @@ class Follower:
         if "error" not in states:
             self._execution.note = "JupyterLab did not run all of the cells."
         return "error"
+
+    async def _keep_what_was_told(self) -> None:
+        """The front-end is gone with what it had not saved."""
+        try:
+            await keep(await self._document.left(), self._cells.values())
+        except NotebookError as error:
+            self._execution.running_cells[0].note = NOT_KEPT.format(why=error.text)
+        for cell in self._cells.values():
+            if cell.state == "running":
+                cell.note = f"{cell.note} {UNFOLLOWED}".lstrip()
+
+    async def _broken_off(self, end: asyncio.Future[State], dead: asyncio.Future[str]) -> bool:
+        """Whether it ended because the kernel did: the front-end may hear of that first, and tells no reason."""
+        if end.exception() is not None or end.result() != "error" or not self._began.is_set():
+            return False
+        if any(output.get("output_type") == "error" for cell in self._execution.cells for output in cell.outputs):
+            return False
+        await first_of(dead, timeout=NOTICED)
+        if dead.done() and dead.exception() is None:
+            for cell in self._cells.values():
+                if cell.state == "error" or cell in self._at_work:
+                    cell.state = "dead"
+            return True
+        return False
 
     async def _stopped(self, run: Away, end: asyncio.Future[State], dead: asyncio.Future[str], state: State) -> State:
         """Interrupt the cell that runs, take back the rest, and give it a moment."""

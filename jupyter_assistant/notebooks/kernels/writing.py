@@ -2,6 +2,7 @@
 
 The law: what is seen while a cell runs is soon in its home, and at the end of the run all of it is; a home that
 takes long is asked less often; a home that refuses costs the notebook's copy and never the run, and that is said.
+What a front-end has told of a run and did not save is written only over the source that was run.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import CellNotFound, NotebookBusy, NotebookError, SaveFailed, StaleCell
 from ..edits import SetOutputs
+from ..nbformats import hashed
 from .client import within
-from .running import RunningCell
+from .running import RunningCell, Told
 
 if TYPE_CHECKING:
     from .. import Document
+    from ..cells import Cell
 
 FIRST = 0.05
 """Seconds after which the old outputs go and the first new ones show; a quick cell is written once, at its end."""
@@ -29,6 +32,7 @@ AGAIN = (0.3, 1.0)
 """Seconds before the last write is tried again, where the home is busy."""
 EDITED = "The cell was edited while it ran; its outputs are those of the source that was run."
 DELETED = "The cell was deleted while it ran; its outputs are here only."
+NOT_KEPT = "Its outputs could not be written into the notebook: {why} They are here only."
 
 
 class Writer:
@@ -124,7 +128,32 @@ class Writer:
     def _failed(self, cells: dict[str, RunningCell], error: NotebookError) -> None:
         self._log.debug("Outputs could not be written: %s", error.code)
         for cell in cells.values():
-            cell.note = f"Its outputs could not be written into the notebook: {error.text} They are here only."
+            cell.note = NOT_KEPT.format(why=error.text)
+
+
+async def keep(document: Document, cells: Iterable[RunningCell]) -> None:
+    """Write what a front-end told of cells into the notebook that it has left; what is not written is said."""
+    told = {str(cell.cell_id): (cell, cell.told) for cell in cells if cell.told is not None and cell.told.outputs}
+    try:
+        there = {cell.id: cell for cell in (await document.read()).cells}
+        for name, (cell, what) in tuple(told.items()):
+            if why := _kept_out(cell, what, there.get(name)):
+                told.pop(name)[0].note = NOT_KEPT.format(why=why)
+        edits = [SetOutputs(name, what.outputs, what.execution_count) for name, (_, what) in told.items()]
+        if edits:
+            await document.apply(edits, {name: hashed(cell.source) for name, (cell, _) in told.items()})
+    except NotebookError as error:
+        for cell, _ in told.values():
+            cell.note = NOT_KEPT.format(why=error.text)
+
+
+def _kept_out(cell: RunningCell, told: Told, there: Cell | None) -> str:
+    """Why the outputs are not written where the cell is ``there`` now; "" where they are."""
+    if there is None:
+        return "the cell is not in it."
+    if there.hash != hashed(cell.source):
+        return "the cell in it has another source."
+    return "it has more of them already." if told.left_out and there.outputs else ""
 
 
 def _outputs(cell: RunningCell) -> SetOutputs:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ...errors import EditRefused
 from ..cells import Snapshot
 from ..differences import unified
 from ..edits import (
@@ -40,14 +39,10 @@ class Asked:
 
 
 def asked(edits: Sequence[Edit], snapshot: Snapshot, expected: Mapping[str, str]) -> Asked:
-    """What to ask for; ``edits`` and ``expected`` are as ``decide`` has taken them. Raises ``EditRefused``."""
+    """What to ask for; ``edits`` and ``expected`` are as ``decide`` has taken them."""
     sources = {cell.id: cell.source for cell in snapshot.cells}
     made = Asked(expected={name: sources[name] for name in expected})
     for edit in edits:
-        if isinstance(edit, SetOutputs):
-            raise EditRefused(
-                f"{snapshot.path} is open in JupyterLab, whose cells get outputs by running them.", "Run the cell."
-            )
         if isinstance(edit, Substitute):
             made.expected.setdefault(edit.cell_id, _first(edit.cell_id, snapshot))
             edit = Replace(edit.cell_id, sources[edit.cell_id].replace(edit.old, edit.new))
@@ -75,6 +70,9 @@ def _worded(edit: Edit) -> Iterator[Json]:
             yield {"edit": "delete", "cell_ids": list(dict.fromkeys(edit.cell_ids))}
     elif isinstance(edit, ClearOutputs):
         yield {"edit": "clear_outputs", "cell_ids": None if edit.cell_ids is None else list(edit.cell_ids)}
+    elif isinstance(edit, SetOutputs):
+        given = {"outputs": list(edit.outputs), "execution_count": edit.execution_count}
+        yield {"edit": "set_outputs", "cell_id": edit.cell_id, **given}
 
 
 def _new(cell: NewCell) -> Json:

@@ -5,7 +5,7 @@
  * and its kind.
  */
 
-import type { CellKind, Edit, NewCell } from './wire';
+import type { CellKind, Edit, Execution, NewCell } from './wire';
 import { Refusal } from './wire';
 
 /** A cell as the draft needs it. */
@@ -30,7 +30,8 @@ export type Step =
   | { readonly step: 'retype'; readonly index: number; readonly source: string; readonly cell_type: CellKind }
   | { readonly step: 'move'; readonly index: number; readonly to: number }
   | { readonly step: 'delete'; readonly index: number }
-  | { readonly step: 'clear'; readonly index: number };
+  | { readonly step: 'clear'; readonly index: number }
+  | { readonly step: 'give'; readonly index: number; readonly execution: Execution };
 
 /** One cell that an edit named: its source before and after (null: it was not, it is no more), its place after. */
 export interface Changed {
@@ -106,6 +107,9 @@ class Draft {
         break;
       case 'clear_outputs':
         this.#clear(edit.cell_ids);
+        break;
+      case 'set_outputs':
+        this.#give(edit.cell_id, edit);
         break;
     }
   }
@@ -185,6 +189,16 @@ class Draft {
         this.#named.add(line.id);
       }
     }
+  }
+
+  #give(id: string, { outputs, execution_count }: Execution): void {
+    const line = this.#line(id);
+    if (line.cell_type !== 'code') {
+      throw new Refusal('refused', `Cell ${id} is a ${line.cell_type} cell; only code cells have outputs.`);
+    }
+    refuseBusy(line, 'given outputs');
+    this.#steps.push({ step: 'give', index: this.#lines.indexOf(line), execution: { outputs, execution_count } });
+    this.#named.add(id);
   }
 
   // -------------------------------------------------------------- finding

@@ -12,12 +12,15 @@ import { isCode } from '../changes';
 import { splices } from './difference';
 import type { Identified, Line, Plan, Step } from './draft';
 import { planned } from './draft';
+import { show } from './outputs';
 import { seated } from './seat';
-import type { Edit } from './wire';
+import type { Edit, Execution } from './wire';
 import { Refusal } from './wire';
 
 type Shared = INotebookModel['sharedModel'];
 type SharedCell = Shared['cells'][number];
+/** What cells get instead of their outputs, by id; null: none. */
+type Executions = Map<string, Execution | null>;
 type Going = Extract<Step, { readonly step: 'move' | 'retype' | 'delete' }>;
 
 /** Makes all edits in the notebook that `views` show; raises a `Refusal`, then nothing is done. */
@@ -70,7 +73,7 @@ function goingOf(plan: Plan, cells: readonly ICellModel[]): ReadonlySet<string> 
       ids.splice(step.index, 1);
       ids.splice(step.step === 'move' ? step.to : Infinity, 0, ...(step.step === 'move' ? [id] : []));
     }
-    if (step.step !== 'write' && step.step !== 'clear') {
+    if (step.step === 'move' || step.step === 'retype' || step.step === 'delete') {
       going.add(id);
     }
   }
@@ -88,22 +91,42 @@ function carryOut(model: INotebookModel, steps: readonly Step[]): void {
     });
     return;
   }
-  const cleared = new Set<string>();
+  const executions: Executions = new Map();
+  if (steps.every(outputsOnly)) {
+    steps.forEach(step => {
+      make(model, live, step, executions); // nothing to take back, and no step of the user's ends here
+    });
+  } else {
+    makeAsOneStep(model, live, steps, executions);
+  }
+  execute(model, executions);
+}
+
+function outputsOnly({ step }: Step): boolean {
+  return step === 'clear' || step === 'give';
+}
+
+function makeAsOneStep(
+  model: INotebookModel,
+  live: SharedCell[],
+  steps: readonly Step[],
+  executions: Executions
+): void {
+  const { sharedModel } = model;
   asOneStep(sharedModel, () => {
     sharedModel.transact(() => {
       steps.forEach(step => {
-        make(model, live, step, cleared);
+        make(model, live, step, executions);
       });
       if (live.length === 0) {
         insert(sharedModel, live, 0, [{ id: randomId(), cell_type: 'code', source: '' }]); // as JupyterLab has it
       }
     });
   });
-  clear(model, cleared);
 }
 
 /** `live` are the cells as they are by now: the model learns of it only at the end of the transaction. */
-function make(model: INotebookModel, live: SharedCell[], step: Step, cleared: Set<string>): void {
+function make(model: INotebookModel, live: SharedCell[], step: Step, executions: Executions): void {
   const { sharedModel } = model;
   const cell = step.step === 'insert' ? undefined : live[step.index];
   if (step.step === 'insert') {
@@ -113,7 +136,9 @@ function make(model: INotebookModel, live: SharedCell[], step: Step, cleared: Se
   } else if (step.step === 'write') {
     write(cell, step.source);
   } else if (step.step === 'clear') {
-    cleared.add(cell.getId());
+    executions.set(cell.getId(), null);
+  } else if (step.step === 'give') {
+    executions.set(cell.getId(), step.execution);
   } else {
     take(model, live, step, cell);
   }
@@ -169,10 +194,16 @@ function write(cell: SharedCell | undefined, source: string): void {
   });
 }
 
-/** As JupyterLab's own command: it cannot be undone. */
-function clear(model: INotebookModel, ids: ReadonlySet<string>): void {
+/** As JupyterLab's own commands: it cannot be undone. */
+function execute(model: INotebookModel, executions: Executions): void {
   for (const cell of model.cells) {
-    if (ids.has(cell.id) && isCode(cell)) {
+    const execution = executions.get(cell.id);
+    if (!isCode(cell) || execution === undefined) {
+      continue;
+    }
+    if (execution) {
+      show(cell, execution);
+    } else {
       cell.sharedModel.transact(() => {
         cell.clearExecution();
       }, false);

@@ -97,6 +97,9 @@ export class TabHome {
     expected: ReadonlyMap<string, string>,
     signal: AbortSignal
   ): Promise<object> {
+    if (wanted.every(({ edit }) => edit === 'set_outputs')) {
+      await caughtUp(notebook);
+    }
     await notebook.saving.idle();
     this.#still(notebook, signal);
     const clean = !notebook.dirty && !notebook.readOnly;
@@ -127,6 +130,13 @@ async function settled(notebook: OpenNotebook, clean: boolean): Promise<object> 
   const { model } = notebook.context;
   const problem = clean && model.dirty && !model.collaborative ? await notebook.saving.save() : '';
   return { dirty: notebook.dirty, saved: clean && !problem, ...(problem ? { save_error: problem } : {}) };
+}
+
+/** A run that began before the notebook was open here may have written to its file since that was loaded. */
+async function caughtUp(notebook: OpenNotebook): Promise<void> {
+  if (!notebook.dirty && !notebook.readOnly && !notebook.context.model.collaborative) {
+    await notebook.saving.revert(() => !notebook.dirty).catch(() => undefined); // the save tells what is wrong
+  }
 }
 
 async function saved(notebook: OpenNotebook): Promise<object> {

@@ -10,6 +10,9 @@ import { Refusal } from './wire';
 /** Milliseconds for a kernel that is being started. */
 const STARTING_MS = 60_000;
 
+/** Milliseconds for the user to answer JupyterLab's question which kernel to take. */
+const CHOOSING_MS = 5_000;
+
 /** Ends once code can be sent; raises a `Refusal` where it cannot. */
 export async function ready(session: ISessionContext, signal: AbortSignal): Promise<void> {
   await started(session, signal);
@@ -31,17 +34,55 @@ async function started(session: ISessionContext, signal: AbortSignal): Promise<v
   if (session.isReady) {
     return;
   }
-  const over = new Promise<'over'>(resolve => {
-    setTimeout(resolve, STARTING_MS, 'over');
-    signal.addEventListener('abort', () => {
-      resolve('over');
+  const over = new AbortController();
+  const outcome = await Promise.race([
+    session.ready,
+    after(STARTING_MS, over.signal, 'starting' as const),
+    aborted(signal, over.signal),
+    unanswered(session, over.signal)
+  ]).finally(() => {
+    over.abort();
+  });
+  switch (outcome) {
+    case 'aborted':
+      throw new Refusal('cancelled', 'The run was cancelled before it began.');
+    case 'choosing':
+      throw unable(
+        'JupyterLab asks the user which kernel the notebook is to have, as the one it names is not installed.',
+        'Ask the user to choose a kernel in the dialog in JupyterLab, then run the cells again.'
+      );
+    case 'starting':
+      throw unable('The notebook has no kernel yet.', 'Ask the user to choose a kernel for it in JupyterLab.');
+  }
+}
+
+/** Ends when the user has not answered for a while; never where JupyterLab has nothing to ask. */
+async function unanswered(session: ISessionContext, over: AbortSignal): Promise<'choosing'> {
+  await after(CHOOSING_MS, over, undefined);
+  // By now JupyterLab has called it; a second call begins nothing and is told the same: whether the user is asked.
+  const asks = await session.initialize().catch(() => false);
+  return asks ? 'choosing' : new Promise(() => undefined);
+}
+
+function after<T>(ms: number, over: AbortSignal, what: T): Promise<T> {
+  return new Promise(resolve => {
+    const timer = setTimeout(resolve, ms, what);
+    over.addEventListener('abort', () => {
+      clearTimeout(timer);
     });
   });
-  if ((await Promise.race([session.ready, over])) === 'over') {
-    throw signal.aborted
-      ? new Refusal('cancelled', 'The run was cancelled before it began.')
-      : unable('The notebook has no kernel yet.', 'Ask the user to choose a kernel for it in JupyterLab.');
-  }
+}
+
+function aborted(signal: AbortSignal, over: AbortSignal): Promise<'aborted'> {
+  return new Promise(resolve => {
+    const leave = (): void => {
+      resolve('aborted');
+    };
+    signal.addEventListener('abort', leave, { signal: over });
+    if (signal.aborted) {
+      leave();
+    }
+  });
 }
 
 async function startOne(session: ISessionContext): Promise<void> {

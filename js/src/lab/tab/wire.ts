@@ -6,7 +6,7 @@
 
 import { object, parse } from '../../chat/protocol';
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 
 export interface Request {
   readonly type: 'request';
@@ -54,6 +54,12 @@ export interface NewCell {
   readonly source: string;
 }
 
+/** What a run gave a code cell: all of its nbformat outputs, and its number. */
+export interface Execution {
+  readonly outputs: readonly Json[];
+  readonly execution_count: number | null;
+}
+
 interface Place {
   readonly after: string | null;
   readonly before: string | null;
@@ -69,7 +75,8 @@ export type Edit =
       readonly cell_type: CellKind | null;
     }
   | { readonly edit: 'delete'; readonly cell_ids: readonly string[] }
-  | { readonly edit: 'clear_outputs'; readonly cell_ids: readonly string[] | null };
+  | { readonly edit: 'clear_outputs'; readonly cell_ids: readonly string[] | null }
+  | ({ readonly edit: 'set_outputs'; readonly cell_id: string } & Execution);
 
 export type Code =
   'unknown_document' | 'stale' | 'cell_not_found' | 'refused' | 'kernel_unable' | 'cancelled' | 'internal';
@@ -154,6 +161,13 @@ function edit(json: Json): Edit {
       return { edit: kind, cell_ids: texts(json['cell_ids']) };
     case 'clear_outputs':
       return { edit: kind, cell_ids: Array.isArray(json['cell_ids']) ? texts(json['cell_ids']) : null };
+    case 'set_outputs': {
+      const { outputs, execution_count } = json;
+      if (!Array.isArray(outputs)) {
+        throw new Refusal('refused', 'Outputs are a list.');
+      }
+      return { edit: kind, cell_id, outputs: outputs.map(object), execution_count: number(execution_count) };
+    }
     default:
       throw new Refusal('refused', `An open notebook knows no edit ${JSON.stringify(kind)}.`);
   }
