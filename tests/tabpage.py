@@ -58,6 +58,8 @@ class Page:
                 cell["id"] = uuid.uuid4().hex[:8]
             taken.add(cell["id"])
             cell["source"] = joined(cell["source"])
+            for output in cell.get("outputs", []):
+                output.update({"text": joined(output["text"])} if "text" in output else {})
         self.cells, self.metadata = content["cells"], content["metadata"]
         self.touch(*taken)
 

@@ -106,3 +106,19 @@ async def test_a_restart_that_the_tab_tells_of_as_a_failure_is_told_as_a_restart
         await restart
         assert (execution.state, [cell.state for cell in execution.cells]) == ("dead", ["dead", "not run"])
         assert "Variables are gone" in execution.note
+
+
+async def test_a_restart_from_here_ends_the_run_in_the_tab_too(server: Server) -> None:
+    awaits = "import asyncio\nprint('begun', flush=True)\nawait asyncio.sleep(60)"
+    async with Window(server) as window:
+        _, built_kernels, execution = await begun(server, window, awaits, "2")
+        page = next(iter(window.pages.values()))
+        await built_kernels.restart("a.ipynb")
+        await over(execution)
+        assert (execution.state, [cell.state for cell in execution.cells]) == ("dead", ["dead", "not run"])
+        assert execution.note.startswith("The kernel was restarted. Variables are gone")
+        assert "KeyboardInterrupt" in text_of(page.cells[0]["outputs"]) or "CancelledError" in text_of(
+            page.cells[0]["outputs"]
+        )
+        [run] = window._runs.values()
+        assert run.states == {"cell-0": "error", "cell-1": "not run"}

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from logging import Logger
 from typing import TYPE_CHECKING, Any
-from weakref import WeakValueDictionary
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from tornado.web import HTTPError
 
@@ -58,6 +58,7 @@ class Kernels:
         self._executions: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lines_elsewhere: WeakValueDictionary[str, Line] = WeakValueDictionary()
+        self._followers: WeakKeyDictionary[Execution, Follower] = WeakKeyDictionary()
 
     # ------------------------------------------------------------ running
 
@@ -140,6 +141,7 @@ class Kernels:
             timeout_s=timeout_s,
             log=self._log,
         )
+        self._followers[execution] = follower
         self._look_after(follower.follow())
         return self._kept(execution)
 
@@ -192,6 +194,10 @@ class Kernels:
     async def restart(self, path: str) -> None:
         """Restart the notebook's kernel; what runs there ends as ``dead``. Raises as ``interrupt``."""
         kernel = await self._managers.adopted(path)
+        line = self._lines_elsewhere.get(path)
+        follower = self._followers.get(line.holder) if line is not None and line.holder is not None else None
+        if follower is not None:
+            await follower.make_way()
         try:
             await self._managers.kernels.restart_kernel(kernel)
         except (HTTPError, RuntimeError, OSError) as error:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from logging import Logger
 from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from ...errors import KernelDead, KernelError, KernelNotFound, NotebookError, TabClosed
-from .client import first_of
+from .client import first_of, within
 from .collect import LeftOut
 from .executions import GRACE, Execution, Line, State, first_or_stopped, to_its_end
 from .running import CellState, RunningCell, Told
@@ -95,10 +96,23 @@ class Follower:
         self._late = asyncio.Event()
         self._clock: asyncio.TimerHandle | None = None
         self._at_work: list[RunningCell] = []
+        self._run: Away | None = None
+        self._over = asyncio.Event()
+        self._makes_way = False
 
     async def follow(self) -> None:
         """From the queue to the end; what goes wrong ends as the execution's state."""
         await to_its_end(self._execution, self._in_turn(), log=self._log)
+
+    async def make_way(self) -> None:
+        """The kernel is about to be restarted: end the run in the front-end, which would wait for its cell for ever."""
+        if self._run is None or self._over.is_set():
+            return
+        self._makes_way = True
+        self._run.stop()
+        with suppress(KernelError):
+            await self._interrupt()
+        await within(NOTICED, self._over.wait())
 
     async def _in_turn(self) -> State:
         if stopped := await first_or_stopped(self._execution, self._line.enter(self._execution)):
@@ -108,8 +122,10 @@ class Follower:
                 return self._execution.asked_to_stop
             self._execution.note = ""
             names = [str(cell.cell_id) for cell in self._execution.running_cells]
-            return await self._seen_through(await self._document.start(names, self._hear))
+            self._run = await self._document.start(names, self._hear)
+            return await self._seen_through(self._run)
         finally:
+            self._over.set()
             self._line.leave()
             self._stop_clock()
 
@@ -194,15 +210,21 @@ class Follower:
         """Whether it ended because the kernel did: the front-end may hear of that first, and tells no reason."""
         if end.exception() is not None or end.result() != "error" or not self._began.is_set():
             return False
+        if self._makes_way:
+            self._end_at_work()
+            raise KernelDead("The kernel was restarted.")
         if any(output.get("output_type") == "error" for cell in self._execution.cells for output in cell.outputs):
             return False
         await first_of(dead, timeout=NOTICED)
         if dead.done() and dead.exception() is None:
-            for cell in self._cells.values():
-                if cell.state == "error" or cell in self._at_work:
-                    cell.state = "dead"
+            self._end_at_work()
             return True
         return False
+
+    def _end_at_work(self) -> None:
+        for cell in self._cells.values():
+            if cell.state == "error" or cell in self._at_work:
+                cell.state = "dead"
 
     async def _stopped(self, run: Away, end: asyncio.Future[State], dead: asyncio.Future[str], state: State) -> State:
         """Interrupt the cell that runs, take back the rest, and give it a moment."""
