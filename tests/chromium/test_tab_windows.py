@@ -20,6 +20,13 @@ FREEZE = "ms => setTimeout(() => { const end = Date.now() + ms; while (Date.now(
 
 
 @pytest.fixture
+def page(lab: Lab, browser: Browser) -> Iterator[Page]:
+    """A window for each test, since here windows freeze and lose their notebooks."""
+    with in_lab(lab, browser) as opened:
+        yield opened
+
+
+@pytest.fixture
 def tab(open_tab: OpenTab) -> Tab:
     return open_tab(code("first", "x = 1"), text("words", "# Title"), code("last", "x + y"))
 
@@ -152,7 +159,7 @@ def test_a_deleted_notebook_is_not_brought_back(tab: Tab) -> None:
     tab.file.unlink()
     tab.client.call("edit_cell", path=tab.path, cell_id="first", old="1", new="2")
     assert tab.sources[0] == "x = 2"
-    assert tab.dirty
+    until(tab.page, lambda: tab.dirty)
     assert not tab.file.exists()
 
 
