@@ -31,7 +31,14 @@ class Shell:
         """Begin a command."""
         pipe = asyncio.subprocess.PIPE
         return await asyncio.create_subprocess_exec(
-            *COMMAND, *arguments, stdin=pipe, stdout=pipe, stderr=pipe, cwd=self.folder, env=self.environ
+            *COMMAND,
+            *arguments,
+            stdin=pipe,
+            stdout=pipe,
+            stderr=pipe,
+            cwd=self.folder,
+            env=self.environ,
+            preexec_fn=heeds_interrupts,
         )
 
     async def run(self, *arguments: str, given: str = "") -> tuple[int | None, str, str]:
@@ -40,6 +47,11 @@ class Shell:
         out, err = await asyncio.wait_for(process.communicate(given.encode()), 60)
         assert b"Traceback" not in err
         return process.returncode, out.decode(), err.decode()
+
+
+def heeds_interrupts() -> None:
+    """As in a terminal: what is started in the background inherits that interrupts are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def shell_in(folder: Path, runtime: Path, **environ: str) -> Shell:

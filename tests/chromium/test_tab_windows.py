@@ -11,16 +11,18 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.chromium.tab import Tab, ToolFailed, code, in_lab, text, until
 from tests.chromium.tabs import *  # noqa: F403
-from tests.chromium.tabs import OpenTab
+from tests.chromium.tabs import OpenTab, page
 from tests.lab import Lab
+
+del page  # each test has a window of its own here
 
 WAITS = "import os, time\nwhile not os.path.exists('go'):\n    print('waits')\n    time.sleep(0.05)"
 FROZEN_MS = 8_000
 FREEZE = "ms => setTimeout(() => { const end = Date.now() + ms; while (Date.now() < end) {} })"
 
 
-@pytest.fixture
-def page(lab: Lab, browser: Browser) -> Iterator[Page]:
+@pytest.fixture(name="page")
+def window(lab: Lab, browser: Browser) -> Iterator[Page]:
     """A window for each test, since here windows freeze and lose their notebooks."""
     with in_lab(lab, browser) as opened:
         yield opened
