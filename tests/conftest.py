@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,11 @@ settings.load_profile("unhurried")
 pytest.register_assert_rewrite("tests.document", "tests.document_outputs")
 
 Json = dict[str, Any]
+
+
+def heeds_interrupts() -> None:
+    """For a new process, as in a terminal: what is started in the background inherits that interrupts are ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @dataclass

@@ -21,6 +21,7 @@ from jupyter_assistant.kernel.asking import Asked, Session
 from jupyter_assistant.kernel.client.stream import Event
 from jupyter_assistant.kernel.local import Local
 from jupyter_assistant.messages import ContextItem
+from tests.conftest import heeds_interrupts
 from tests.gateway import Gateway
 
 pexpect: Any = pytest.importorskip("pexpect")
@@ -201,7 +202,15 @@ def ipython(tmp_path: Path) -> Iterator[Any]:
     def start(given: dict[str, str]) -> Any:
         command = ["-m", "IPython", "--no-banner", "--colors=nocolor", "--simple-prompt", "--no-confirm-exit"]
         given = {**given, "IPYTHONDIR": str(tmp_path / "ipython"), "TERM": "dumb"}
-        terminal = pexpect.spawn(sys.executable, command, env=given, encoding="utf-8", timeout=30, dimensions=(50, 200))
+        terminal = pexpect.spawn(
+            sys.executable,
+            command,
+            env=given,
+            encoding="utf-8",
+            timeout=30,
+            dimensions=(50, 200),
+            preexec_fn=heeds_interrupts,
+        )
         started.append(terminal)
         terminal.expect_exact("In [1]: ")
         terminal.sendline("%load_ext jupyter_assistant")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Json, Server
+from tests.conftest import Json, Server, heeds_interrupts
 from tests.gateway import Gateway
 
 ROOT = Path(__file__).parent.parent
@@ -47,11 +47,6 @@ class Shell:
         out, err = await asyncio.wait_for(process.communicate(given.encode()), 60)
         assert b"Traceback" not in err
         return process.returncode, out.decode(), err.decode()
-
-
-def heeds_interrupts() -> None:
-    """As in a terminal: what is started in the background inherits that interrupts are ignored."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def shell_in(folder: Path, runtime: Path, **environ: str) -> Shell:
