@@ -103,7 +103,9 @@ def sdist(checkout: Path, wheel: Path, tmp_path_factory: pytest.TempPathFactory)
 def unpacked(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+        if hasattr(tarfile, "data_filter"):  # Python 3.12 warns without, some 3.10 and 3.11 have none
+            archive.extraction_filter = tarfile.data_filter
+        archive.extractall(folder)
     return folder / f"jupyter_assistant-{__version__}"
 
 
