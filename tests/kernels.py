@@ -10,6 +10,7 @@ import itertools
 import json
 import logging
 import os
+import select
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -128,6 +129,12 @@ class User:
         """Run code to its end; the reply."""
         request = self.send(code, **content)
         return await asyncio.wait_for(request.reply, 30)
+
+    def hold_until_heard(self, channel: str, seconds: float = 20) -> None:
+        """Keep the loop from turning until something has arrived for this connection, which does not see it yet."""
+        socket: Any = getattr(self.client._client, f"{channel}_channel").socket
+        arrived, _, _ = select.select([socket.FD], [], [], seconds)
+        assert arrived
 
 
 def put(file: Path, sources: Sequence[str], kernel: str = "python3") -> None:

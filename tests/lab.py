@@ -45,7 +45,11 @@ class Lab:
 
 @contextmanager
 def running_lab(
-    folder: Path, environ: Mapping[str, str] | None = None, base_url: str = "/", port: int = 0
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    base_url: str = "/",
+    port: int = 0,
+    python: str = sys.executable,
 ) -> Iterator[Lab]:
     """JupyterLab on a copy of the examples, with configuration and data of its own under ``folder``.
 
@@ -56,7 +60,7 @@ def running_lab(
         shutil.copytree(ROOT / "examples", work)
     _no_news(folder / "etc")
     token, port = _token(folder / "token"), port or _free_port()
-    command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
+    command = [python, "-m", "jupyterlab", "--no-browser", "--allow-root", f"--port={port}"]
     command += [f"--IdentityProvider.token={token}", f"--ServerApp.root_dir={work}", f"--ServerApp.base_url={base_url}"]
     command += ["--ServerApp.port_retries=0", "--LabApp.expose_app_in_browser=True"]
     log = folder / "server.log"

@@ -79,7 +79,8 @@ async def test_a_preview_and_a_get_send_nothing(server: Server, notebooks: None,
 
 
 async def test_health_tells_of_the_index_without_making_one(server: Server, notebooks: None) -> None:
-    assert await health(server) == {"notebooks": 0, "cells": 0, "age": None, "building": False, "embeddings": None}
+    none = {"notebooks": 0, "cells": 0, "age": None, "building": False, "note": "", "embeddings": None}
+    assert await health(server) == none
     assert not (server.extension.known.data_dir / "index").exists()
     while not (await server.client.get("search", params={"q": "van"})).json()["complete"]:
         pass

@@ -117,6 +117,20 @@ async def test_a_shutdown_by_the_user_ends_the_run(place: Place) -> None:
     assert text_of(again.cells[0].outputs) == "new kernel\n"
 
 
+async def test_replies_are_heard_when_requests_are_sent_the_moment_they_arrive(notebook: Notebook) -> None:
+    await notebook.run("1")
+    async with await notebook.user() as user:
+        for channel in ("shell", "control"):
+            first = user.client.send("kernel_info_request", {}, channel=channel)
+            await asyncio.wait_for(first.reply, 20)
+            await asyncio.sleep(0)
+            second = user.client.send("kernel_info_request", {}, channel=channel)
+            user.hold_until_heard(channel)
+            third = user.client.send("kernel_info_request", {}, channel=channel)
+            for request in (second, third):
+                assert (await asyncio.wait_for(request.reply, 20))["status"] == "ok"
+
+
 async def test_a_notebook_without_a_kernel_says_so(place: Place) -> None:
     path = place.write("pass")
     for act in (place.kernels.interrupt, place.kernels.restart, place.kernels.variables):

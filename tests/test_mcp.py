@@ -114,6 +114,9 @@ async def test_the_administrators_level_clamps_the_tools(mcp: Server, level: str
     refused = message(await mcp.client.post("mcp", **call("slow")))["result"]
     assert refused["isError"]
     assert "mcp_tools" in texts(refused)[0]
+    unknown = message(await mcp.client.post("mcp", **call("nothing_like_it")))["result"]
+    assert unknown["isError"]
+    assert texts(unknown)[0].endswith(f"The tools are: {', '.join(names)}.")
 
 
 # ---------------------------------------------------------------- the protocol

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -101,7 +100,11 @@ async def test_a_foreign_origin_is_refused_even_with_the_token(mcp: Server) -> N
         f"http://x@127.0.0.1:{port}",
         f"ws://127.0.0.1:{port}",
         f"http://127.0.0.1:{port}@evil.example",
+        f"http://127.0.0.1:{port}/",
+        f"http://127.0.0.1.:{port}",
+        f"http://[::ffff:127.0.0.1]:{port}",
         "http://[",
+        "",
     ):
         response = await mcp.client.post("mcp", **with_headers(ADD, Origin=foreign))
         assert response.status_code == 403, foreign
@@ -135,7 +138,10 @@ async def test_a_preflight_of_a_foreign_page_gets_no_consent(mcp: Server, strang
 
 
 async def test_a_foreign_host_is_refused(mcp: Server) -> None:
-    assert (await mcp.client.post("mcp", **with_headers(ADD, Host="evil.example"))).status_code == 403
+    response = await mcp.client.post("mcp", **with_headers(ADD, Host="evil.example"))
+    assert response.status_code == 403
+    assert "Host" in response.json()["error"]["message"]
+    assert "allow_remote_access" in response.json()["error"]["hint"]
 
 
 # ---------------------------------------------------------------- bodies
@@ -163,14 +169,34 @@ async def test_a_body_over_four_mebibytes_is_refused_and_one_below_is_read(mcp: 
 
 
 async def test_a_strangers_large_body_is_refused_before_it_is_sent(mcp: Server) -> None:
-    url = mcp.client.base_url
-    with socket.create_connection((url.host, url.port or 80)) as connection:
-        head = f"POST {url.raw_path.decode()}mcp HTTP/1.1\r\nHost: {url.host}:{url.port}\r\n"
-        head += "Content-Type: application/json\r\nContent-Length: 100000000\r\n\r\n"
-        connection.sendall(head.encode())
-        connection.settimeout(20)
-        answer = await asyncio.to_thread(connection.recv, 1000)
+    reader, writer = await asyncio.open_connection(mcp.client.base_url.host, mcp.client.base_url.port)
+    writer.write(head_of(mcp, 100_000_000))
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
     assert answer.startswith(b"HTTP/1.1 403")
+    assert b"\r\nConnection: close\r\n" in answer
+
+
+async def test_a_stranger_whose_short_body_comes_later_is_told_so_and_may_go_on(mcp: Server) -> None:
+    reader, writer = await asyncio.open_connection(mcp.client.base_url.host, mcp.client.base_url.port)
+    body = b" " * 500_000
+    for token in ("wrong", mcp.app.identity_provider.token):
+        writer.write(head_of(mcp, len(body), f"Authorization: token {token}\r\nExpect: 100-continue\r\n"))
+        assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)).startswith(b"HTTP/1.1 100")
+        writer.write(body)
+        head = await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 20)
+        length = int(head.lower().partition(b"content-length:")[2].partition(b"\r\n")[0])
+        answer = await asyncio.wait_for(reader.readexactly(length), 20)
+        assert head.startswith(b"HTTP/1.1 403" if token == "wrong" else b"HTTP/1.1 400")
+        assert (b"token" in answer) is (token == "wrong")
+    writer.close()
+
+
+def head_of(server: Server, length: int, more: str = "") -> bytes:
+    """The beginning of a request whose body is still to come."""
+    url = server.client.base_url
+    head = f"POST {url.raw_path.decode()}mcp HTTP/1.1\r\nHost: {url.host}:{url.port}\r\nAccept: {BOTH}\r\n{more}"
+    return f"{head}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n".encode()
 
 
 # ---------------------------------------------------------------- rights

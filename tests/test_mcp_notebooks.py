@@ -173,12 +173,13 @@ async def test_prompts_speak_of_their_notebook_and_show_its_outline(mcp: Server,
     assert '"the {path} thing"' in more.messages[0].content.text
 
 
-async def test_a_prompt_without_its_notebook_says_so(mcp: Server) -> None:
+async def test_a_prompt_without_its_notebook_says_so(mcp: Server, caplog: pytest.LogCaptureFixture) -> None:
     for arguments, why in (({}, "needs the argument path"), ({"path": "no.ipynb"}, "no.ipynb")):
         asked = request("prompts/get", {"name": "explain_notebook", "arguments": arguments})
         error = message(await mcp.client.post("mcp", **asked))["error"]
         assert error["code"] == -32602
         assert why in error["message"]
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def completed(server: Server, argument: str, value: str, **context: str) -> list[str]:

@@ -83,7 +83,7 @@ async def test_secrets_in_resources_are_taken_out_and_the_rest_stays_as_it_is(mc
     ],
 )
 async def test_what_is_not_there_or_outside_is_no_resource_and_the_reason_is_said(
-    mcp: Server, era: str, uri: str, why: str
+    mcp: Server, caplog: pytest.LogCaptureFixture, era: str, uri: str, why: str
 ) -> None:
     put(mcp, "x.ipynb", code("1"))
     put(mcp, "../x.ipynb", code("1"))
@@ -97,6 +97,7 @@ async def test_what_is_not_there_or_outside_is_no_resource_and_the_reason_is_sai
     assert why in error["message"]
     assert str(mcp.root) not in response.text
     assert "Traceback" not in response.text
+    assert not [record for record in caplog.records if record.exc_info]
 
 
 async def test_outputs_too_large_for_a_client_say_so_in_their_place(mcp: Server) -> None:

@@ -6,6 +6,7 @@ beforeEach(() => {
   vi.useFakeTimers();
 });
 afterEach(() => {
+  document.body.replaceChildren();
   expect(vi.getTimerCount()).toBe(0);
   vi.useRealTimers();
 });
@@ -19,9 +20,21 @@ function starting(asks: boolean): { readonly session: ISessionContext; readonly 
       start = resolve;
     }),
     initialize: () => Promise.resolve(asks),
+    hasNoKernel: asks,
+    startKernel: () => Promise.resolve(true),
     session: { kernel: { status: 'idle' } }
   };
   return { session: session as unknown as ISessionContext, start };
+}
+
+/** JupyterLab asks the user; what takes the question away. */
+function asking(): () => void {
+  const dialog = document.createElement('dialog');
+  dialog.className = 'jp-Dialog';
+  document.body.append(dialog);
+  return () => {
+    dialog.remove();
+  };
 }
 
 /** What became of it so far. */
@@ -41,14 +54,25 @@ function watched(work: Promise<void>): () => string {
 const never = new AbortController().signal;
 
 test('a user who is asked for a kernel is not waited for longer than a few seconds', async () => {
+  asking();
   const outcome = watched(ready(starting(true).session, never));
-  await vi.advanceTimersByTimeAsync(4_900);
+  await vi.advanceTimersByTimeAsync(3_900);
   expect(outcome()).toBe('open');
   await vi.advanceTimersByTimeAsync(200);
   expect(outcome()).toContain('asks the user which kernel');
 });
 
+test('a user who was asked and wants no kernel is not said to be asked', async () => {
+  const answer = asking();
+  const outcome = watched(ready(starting(true).session, never));
+  await vi.advanceTimersByTimeAsync(1_200);
+  answer();
+  await vi.advanceTimersByTimeAsync(400);
+  expect(outcome()).toContain('names none that is installed');
+});
+
 test('who chooses a kernel at once is waited for', async () => {
+  asking();
   const { session, start } = starting(true);
   const outcome = watched(ready(session, never));
   await vi.advanceTimersByTimeAsync(3_000);

@@ -1,6 +1,6 @@
 """Where an answer appears: in the cell's output as updating Markdown, in a terminal as text, or nowhere.
 
-The law: an output is one display that is replaced as a whole, at most some twenty times a second; a terminal is only
+The law: an output is one display that is replaced as a whole, at most some twelve times a second; a terminal is only
 ever written on to.
 """
 
@@ -18,7 +18,9 @@ from ..errors import AssistantError
 from .asking import Exchange
 from .transcript import STOPPED, Transcript, quoted
 
-PAUSE = 0.06
+Json = dict[str, Any]
+
+PAUSE = 0.08
 """Seconds between two updates of an output; longer answers are updated less often."""
 CHARS_A_SECOND = 400_000
 STOP_SECONDS = 3.0
@@ -43,6 +45,7 @@ class Output:
 
     def __init__(self, shell: Any) -> None:
         self._publisher = shell.display_pub
+        self._kernel = shell.kernel
         self._transient = {"display_id": secrets.token_hex(16)}
         self._shown: str | None = None
 
@@ -50,17 +53,26 @@ class Output:
         return max(PAUSE, chars / CHARS_A_SECOND)
 
     def show(self, transcript: Transcript) -> None:
-        self._put(transcript.live())
+        self._put(transcript.live(), self._publish if self._shown is None else self._update)
 
     def finish(self, transcript: Transcript, seconds: float) -> None:
-        self._put(transcript.final(seconds))
+        self._put(transcript.final(seconds), self._publish)
 
-    def _put(self, text: str) -> None:
-        if text == self._shown:
-            return
-        data = {"text/markdown": text, "text/plain": text}
+    def _put(self, text: str, send: Callable[[Json], None]) -> None:
+        if text != self._shown:
+            send({"text/markdown": text, "text/plain": text})
+            self._shown = text
+
+    def _publish(self, data: Json) -> None:
         self._publisher.publish(data, transient=self._transient, update=self._shown is not None)
-        self._shown = text
+
+    def _update(self, data: Json) -> None:
+        """As ``publish``, which first waits until all that was printed is sent: needless where the place is taken."""
+        if hasattr(self._publisher, "pub_socket"):
+            content = {"data": data, "metadata": {}, "transient": self._transient}
+            self._kernel.send_response(self._kernel.iopub_socket, "update_display_data", content)
+        else:  # a cell that captures its outputs, or another kernel than ipykernel's
+            self._publish(data)
 
 
 class Terminal:
@@ -145,16 +157,24 @@ def follow(begin: Callable[[], Exchange], transcript: Transcript, view: View) ->
 
 
 def _read(exchange: Exchange, transcript: Transcript, view: View) -> None:
-    shown = 0.0
+    shown, flows = 0.0, False
     for event in exchange:
         transcript.take(event)
         if exchange.ready:
             continue  # first all that is here
         due = shown + view.pause(len(transcript.text)) - time.monotonic()
-        if shown and due > 0 and exchange.wait(due):
+        begins = bool(transcript.text) and not flows  # the first words are never kept waiting
+        if shown and due > 0 and not begins and not transcript.reason and _more(exchange, due, flows):
             continue
         view.show(transcript)
-        shown = time.monotonic()
+        shown, flows = time.monotonic(), bool(transcript.text)
+
+
+def _more(exchange: Exchange, seconds: float, flows: bool) -> bool:
+    """Whether more comes before the next update. A text that flows is let gather: to wake at every word is dear."""
+    if flows:
+        time.sleep(seconds)
+    return exchange.wait(0 if flows else seconds)
 
 
 def _stopped(exchange: Exchange | None, transcript: Transcript) -> None:

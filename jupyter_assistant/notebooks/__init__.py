@@ -69,7 +69,8 @@ class Notebooks:
         def index() -> Path | None:
             return index_dir and index_file(index_dir, root_dir, contents_manager)
 
-        self._search = Search(self._seen, self._stored, file=index, log=log, embedder=embedder)
+        root = root_dir if isinstance(self._stored, FileHome) else None
+        self._search = Search(self._seen, self._stored, root=root, file=index, log=log, embedder=embedder)
 
     async def open(self, path: str) -> Document:
         """The notebook at ``path``; raises ``PathRefused``, ``NotebookNotFound``, ``NotebookUnreadable``."""

@@ -28,7 +28,7 @@ _BOOT = (
 )
 _COMMAND = ("-I", "-S", "-X", "utf8", "-c", _BOOT, str(Path(__file__).parent))
 LONG_LINE = 1 << 18
-_ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
+ENVIRONMENT = ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "SYSTEMROOT")
 
 
 class ProcessEnded(Exception):
@@ -147,7 +147,7 @@ async def _running(command: tuple[str, ...], **descriptors: Any) -> AsyncIterato
         *command,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
-        env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+        env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
         **descriptors,
     )
     try:

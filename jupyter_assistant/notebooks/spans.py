@@ -14,7 +14,7 @@ from .scan import SEPARATOR, measured, string_end
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 Span = tuple[int, int]
 Item = tuple[int, int, int]
@@ -51,14 +51,15 @@ class Box:
         return max((at for at, name in enumerate(self.keys) if name == key), default=None)
 
 
-def root(data: bytes) -> Box:
-    """The object that the text is; a byte order mark is passed over."""
-    return box(data, _spaced(data, len(_BOM) if data.startswith(_BOM) else 0))
+def root(data: bytes, inner: Box | None = None) -> Box:
+    """The object that the text is; a byte order mark is passed over. ``inner`` is not looked into where it is met."""
+    ends = {inner.start: inner.end} if inner else {}
+    return _located(lambda: _box(data, _spaced(data, len(_BOM) if data.startswith(_BOM) else 0), ends))
 
 
 def box(data: bytes, at: int) -> Box:
     """The array or object whose opening bracket is at ``at``."""
-    return _located(lambda: _box(data, at))
+    return _located(lambda: _box(data, at, {}))
 
 
 def value(data: bytes, item: Item) -> object:
@@ -76,7 +77,7 @@ def _located(find: Callable[[], Box]) -> Box:
         raise NotJson("it ends too early") from None
 
 
-def _box(data: bytes, at: int) -> Box:
+def _box(data: bytes, at: int, ends: Mapping[int, int]) -> Box:
     if data[at] not in _OPEN:
         raise NotJson("it has another value where a list or an object should be")
     named = data[at] == _BRACE
@@ -89,7 +90,7 @@ def _box(data: bytes, at: int) -> Box:
             end = _string(data, here)
             keys.append(_key(data[here:end]))
             here = _spaced(data, _past(data, _spaced(data, end), _COLON))
-        end = _value_end(data, here)
+        end = ends.get(here) or _value_end(data, here)
         items.append((start, here, end))
         here = _spaced(data, end)
         if data[here] not in _CLOSE:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 
+from .layout import guessed
 from .nbformats import NotANotebook, cell_id, hashed, source_text
 from .spans import Box, Item, box, root, value
 
@@ -46,7 +47,7 @@ class Style:
         self.key = _after_key(data, first) or b": "
         second = whole.items[1][0] if len(whole.items) > 1 else first[2]
         self.item = b"," if self.line else data[first[2] : second] or b", "
-        self.ascii = data.isascii() and _escapes(data)
+        self.ascii = data.isascii() and b"\\u" in data and _escapes(data)
 
     def broken(self, depth: int) -> bytes:
         """What stands between a bracket or comma and an item at ``depth``."""
@@ -220,22 +221,36 @@ def _field(data: bytes, cell: Box, key: str) -> object:
     return value(data, item) if item else None
 
 
-def spliced(data: bytes, known: Known, placed: Sequence[Sequence[Any]], upgrade: bool) -> Pieces:
+def spliced(
+    data: bytes, known: Known, placed: Sequence[Sequence[Any]], upgrade: bool, *, guess: bool = False
+) -> Pieces:
     """The bytes of a notebook (nbformat 4) with its cells as ``edits.Placed`` tuples say.
 
+    With ``guess`` the cells may be where they only seem to be, which ``apart.taken_apart`` shows of the result.
     Raises ``Changed`` where its cells are not the ``known`` ones as (id, hash), and ``NotANotebook``.
     """
-    whole, listed, cells = cells_of(data)
-    if identities(data, cells) != [(name, found) for name, found in known]:
-        raise Changed
+    whole, listed = _located(data, [(name, found) for name, found in known], guess)
     style = Style(data, whole)
     rewritten = Rewritten(data, listed, style, _DEPTH_OF_CELLS)
-    rewritten.parts = [_cell(data, cells, cell, style) for cell in placed]
+    rewritten.parts = [_cell(data, listed, cell, style) for cell in placed]
     top = Rewritten(data, whole, style, 1)
     top.put_inside("cells", rewritten)
     if upgrade:
         top.put("nbformat_minor", 5)
     return _around(data, whole, top)
+
+
+def _located(data: bytes, known: list[tuple[str, str]], guess: bool) -> tuple[Box, Box]:
+    """The notebook and its list of cells, which are the ``known`` ones."""
+    layout = guessed(data) if guess else None
+    if layout and layout.identities() == known:
+        whole = root(data, layout.listed)
+        if (found := whole.last("cells")) and found[1] == layout.listed.start:
+            return whole, layout.listed
+    whole, listed, cells = cells_of(data)
+    if identities(data, cells) != known:
+        raise Changed
+    return whole, listed
 
 
 def _around(data: bytes, whole: Box, top: Rewritten) -> Pieces:
@@ -246,19 +261,20 @@ def _around(data: bytes, whole: Box, top: Rewritten) -> Pieces:
     return pieces
 
 
-def _cell(data: bytes, cells: list[Box], placed: Sequence[Any], style: Style) -> Part:
+def _cell(data: bytes, listed: Box, placed: Sequence[Any], style: Style) -> Part:
     name, at, kind, source, outputs, count, renamed = placed
     if at is None:
         return Part(None, style.written(new_cell(name, kind, source, outputs, count), _DEPTH_OF_CELLS))
     if not renamed and kind is None and source is None and outputs is None:
         return Part(at)
-    cell = Rewritten(data, cells[at], style, _DEPTH_OF_FIELDS)
+    old = box(data, listed.items[at][1])
+    cell = Rewritten(data, old, style, _DEPTH_OF_FIELDS)
     if renamed:
         cell.put("id", name)
     if kind is not None:
         _retype(cell, kind)
     if source is not None:
-        cell.put_written("source", _source(data, cells[at].last("source"), source, style))
+        cell.put_written("source", _source(data, old.last("source"), source, style))
     if outputs is not None:
         cell.put("execution_count", count)
         cell.put("outputs", [stored(output) for output in outputs])

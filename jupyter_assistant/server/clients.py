@@ -22,6 +22,7 @@ INPUT: Json = {"type": "promptString", "id": "jupyter-token", "description": "To
 HERE = ("localhost", "127.0.0.1", "::1")
 PROGRAM = "jupyter-assistant"
 EXPORT = f"{VARIABLE} holds the server's token (`jupyter server list` shows it); set it before the client starts"
+FINDS = "Finds the running server and its token by itself."
 
 
 @dataclass(frozen=True)
@@ -63,8 +64,8 @@ def configurations(client: str, *, program: str, server: str, given: bool) -> li
         Configuration(
             "stdio",
             make(client, _stdio(about, program, arguments, given)),
-            f"{about.title}: into {about.file}. Finds the running server and its token by itself"
-            + (f"; {about.kept}." if given else "."),
+            f"{about.title}: into {about.file}. "
+            + (f"Starts a bridge to that server; {about.kept}." if given else FINDS),
         ),
         Configuration(
             "http",

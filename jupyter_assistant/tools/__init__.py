@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -149,7 +149,7 @@ class Registry:
         try:
             tool = self._tools.get(name)
             if tool is None:
-                raise self._unknown(name)
+                raise unknown(name, self._tools)
             found = await tool.function(**tool.arguments.checked(arguments))
         except AssistantError as error:
             return self._sendable(failed(error))
@@ -158,11 +158,6 @@ class Registry:
             self._log.exception("Tool %s failed", name if name in self._tools else "unknown")
             return failed(ToolError("The tool failed for a reason of its own.", "The server's log has the details."))
         return self._sendable(ToolOutput((Text(found),)) if isinstance(found, str) else found)
-
-    def _unknown(self, name: str) -> ToolError:
-        near = get_close_matches(name[:ECHO_CHARS], self._tools, n=1)
-        hint = f"Did you mean {near[0]}?" if near else f"The tools are: {', '.join(self._tools)}."
-        return ToolError(f"There is no tool {echo(name)}.", hint)
 
     def _sendable(self, output: ToolOutput) -> ToolOutput:
         """Encodable, without secrets, within ``MAX_TEXT``."""
@@ -175,6 +170,13 @@ class Registry:
     def _clean(self, text: str) -> str:
         text = encodable(text)
         return self._redact(text)[0] if self._redact else text
+
+
+def unknown(name: str, names: Collection[str]) -> ToolError:
+    """That there is no such tool among those of these names."""
+    near = get_close_matches(name[:ECHO_CHARS], names, n=1)
+    hint = f"Did you mean {near[0]}?" if near else f"The tools are: {', '.join(names)}."
+    return ToolError(f"There is no tool {echo(name)}.", hint)
 
 
 def failed(error: AssistantError) -> ToolOutput:

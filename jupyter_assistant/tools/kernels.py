@@ -67,7 +67,8 @@ class KernelTools:
     async def restart_kernel(self, path: NotebookPath) -> str:
         """Restart the notebook's kernel: all its variables are lost, and what runs is stopped."""
         path = await self._path(path)
-        await self._kernels.restart(path)
+        with self._notebooks.tabs.restarting(path):
+            await self._kernels.restart(path)
         return f"The kernel of {named(path)} was restarted; its variables are gone."
 
     async def _path(self, path: str) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.chromium.panel import Panel
 from tests.chromium.sidebar import LOAD_MS
 from tests.lab import Lab
 
@@ -36,43 +36,15 @@ def write(lab: Lab, name: str, cells: Sequence[str]) -> str:
 
 
 @dataclass
-class Chat:
+class Chat(Panel):
     """One panel."""
 
     root: Locator
 
     @property
-    def question(self) -> Locator:
-        """The composer."""
-        return self.root.get_by_role("textbox", name="Question")
-
-    @property
-    def answer(self) -> Locator:
-        """The last answer."""
-        return self.root.get_by_role("article", name=re.compile("^Assistant")).last
-
-    @property
-    def stop(self) -> Locator:
-        """The button that stops."""
-        return self.root.get_by_role("button", name="Stop", exact=True)
-
-    @property
     def line(self) -> Locator:
         """What is said of the kernel."""
         return self.root.locator(".jp-AssistantCell-line")
-
-    def ask(self, question: str) -> None:
-        """Type and press Enter."""
-        asked = self.root.get_by_role("article", name=re.compile("^You"))
-        before = asked.count()
-        self.question.fill(question)
-        self.question.press("Enter")
-        expect(asked).not_to_have_count(before)
-
-    def finished(self) -> Locator:
-        """The last answer, once it has ended."""
-        expect(self.answer).to_have_attribute("aria-busy", "false", timeout=20_000)
-        return self.answer
 
 
 @dataclass

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -11,6 +10,7 @@ from dataclasses import dataclass, field
 
 from playwright.sync_api import Browser, Locator, Page, TimeoutError, expect, sync_playwright
 
+from tests.chromium.panel import Panel
 from tests.lab import Lab
 
 QUIET = ["--disable-background-networking", "--disable-component-update", "--disable-sync", "--no-first-run"]
@@ -73,13 +73,18 @@ def chromium() -> Iterator[Browser]:
 
 
 @dataclass
-class Sidebar:
-    """The assistant's sidebar in an open JupyterLab, by the names a screen reader says."""
+class Sidebar(Panel):
+    """The assistant's sidebar in an open JupyterLab."""
 
     lab: Lab
     page: Page
     strangers: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    root: Locator = field(init=False)
+
+    def __post_init__(self) -> None:
+        """It is found wherever the page has it."""
+        self.root = self.page.locator(".jp-Assistant-panel")
 
     def watch(self) -> None:
         """Note every request that leaves the server and every error of a script."""
@@ -119,46 +124,6 @@ class Sidebar:
         expect(self.question).to_be_visible()
         self.page.evaluate(NOTE)
         return self
-
-    @property
-    def root(self) -> Locator:
-        """The whole sidebar."""
-        return self.page.locator(".jp-Assistant-panel")
-
-    @property
-    def question(self) -> Locator:
-        """The composer."""
-        return self.page.get_by_role("textbox", name="Question")
-
-    @property
-    def send(self) -> Locator:
-        """The button that sends."""
-        return self.root.get_by_role("button", name="Send", exact=True)
-
-    @property
-    def stop(self) -> Locator:
-        """The button that stops, in the same place."""
-        return self.root.get_by_role("button", name="Stop", exact=True)
-
-    @property
-    def answer(self) -> Locator:
-        """The last answer."""
-        return self.root.get_by_role("article", name=re.compile("^Assistant")).last
-
-    def ask(self, question: str) -> None:
-        """Type and press Enter; back once the question stands in the transcript and its answer is awaited."""
-        asked = self.root.get_by_role("article", name=re.compile("^You"))
-        before = asked.count()
-        self.question.fill(question)
-        self.question.press("Enter")
-        expect(asked).not_to_have_count(before)
-
-    def finished(self) -> Locator:
-        """The last answer, once it has ended."""
-        done = self.root.locator("article[aria-busy=false]").last
-        done.wait_for()
-        self.send.wait_for()
-        return self.answer
 
     def _note(self, url: str) -> None:
         if not url.startswith((self.lab.url, "data:", "blob:", "about:")):

@@ -9,13 +9,13 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Route, expect
 
+from tests.chromium.models import change, say
 from tests.chromium.sidebar import Sidebar
 from tests.gateway import Gateway, Reply, Request, running_gateway, usage
-from tests.lab import Lab, running_lab
+from tests.lab import running_lab
 
 STREAM = re.compile(r"/assistant/chat/stream\b")
 WHOLE = re.compile(r"/assistant/chat(\?|$)")
@@ -40,10 +40,7 @@ def gateway() -> Iterator[Gateway]:
 
         @running.play("hostile")
         async def hostile(reply: Reply, request: Request) -> None:
-            await reply.head()
-            for start in range(0, len(HOSTILE), 7):
-                await reply.delta(content=HOSTILE[start : start + 7])
-            await reply.finish()
+            await say(reply, HOSTILE, step=7)
 
         @running.play("ponder")
         async def ponder(reply: Reply, request: Request) -> None:
@@ -62,16 +59,6 @@ def base_url() -> str:
     return "/jb/"
 
 
-def use_model(lab: Lab, model: str) -> None:
-    """Choose the model as a user does, through the settings."""
-    change_settings(lab, model=model)
-
-
-def change_settings(lab: Lab, **values: str) -> None:
-    headers = {"Authorization": f"token {lab.token}"}
-    httpx.patch(f"{lab.url}assistant/settings", json=values, headers=headers, trust_env=False).raise_for_status()
-
-
 def edit(sidebar: Sidebar, script: str) -> None:
     """Change the open notebook through its own model, ``cells``, as a keyboard would."""
     sidebar.page.wait_for_selector(".jp-Notebook .jp-CodeCell")
@@ -82,7 +69,7 @@ def edit(sidebar: Sidebar, script: str) -> None:
 
 
 def test_a_question_streams_an_answer_about_the_open_notebook(sidebar: Sidebar, gateway: Gateway) -> None:
-    use_model(sidebar.lab, "markdown")
+    change(sidebar.lab, model="markdown")
     sidebar.ask("What is total?")
     answer = sidebar.finished()
     expect(answer.get_by_role("heading", name="What total is")).to_be_visible()
@@ -94,7 +81,7 @@ def test_a_question_streams_an_answer_about_the_open_notebook(sidebar: Sidebar, 
 
 
 def test_unsaved_edits_are_in_the_answer(sidebar: Sidebar, gateway: Gateway) -> None:
-    use_model(sidebar.lab, "markdown")
+    change(sidebar.lab, model="markdown")
     saved = (sidebar.lab.root / "failing-sales.ipynb").read_bytes()
     sidebar.page.locator(".jp-CodeCell .cm-content").first.click()
     sidebar.page.keyboard.press("Control+End")
@@ -106,7 +93,7 @@ def test_unsaved_edits_are_in_the_answer(sidebar: Sidebar, gateway: Gateway) -> 
 
 
 def test_new_deleted_and_moved_cells_are_in_the_answer_as_they_stand(sidebar: Sidebar, gateway: Gateway) -> None:
-    use_model(sidebar.lab, "markdown")
+    change(sidebar.lab, model="markdown")
     edit(
         sidebar,
         "cells.deleteCell(1); cells.insertCell(1, {cell_type: 'code', source: 'brand_new = 1'});"
@@ -121,7 +108,7 @@ def test_new_deleted_and_moved_cells_are_in_the_answer_as_they_stand(sidebar: Si
 
 
 def test_send_turns_into_stop_in_place_and_stop_keeps_the_text(sidebar: Sidebar, gateway: Gateway) -> None:
-    use_model(sidebar.lab, "paced-9999-20")
+    change(sidebar.lab, model="paced-9999-20")
     left = len(gateway.disconnects)
     sidebar.question.fill("Count.")
     before = sidebar.send.bounding_box()
@@ -137,7 +124,7 @@ def test_send_turns_into_stop_in_place_and_stop_keeps_the_text(sidebar: Sidebar,
 
 
 def test_a_reload_mid_answer_goes_on(sidebar: Sidebar) -> None:
-    use_model(sidebar.lab, "paced-80-20")
+    change(sidebar.lab, model="paced-80-20")
     sidebar.ask("Count.")
     expect(sidebar.answer).to_contain_text("word3 ")
     answer = sidebar.reload().finished()
@@ -146,7 +133,7 @@ def test_a_reload_mid_answer_goes_on(sidebar: Sidebar) -> None:
 
 
 def test_a_reload_before_anything_was_heard_keeps_the_question(sidebar: Sidebar, gateway: Gateway) -> None:
-    use_model(sidebar.lab, "markdown")
+    change(sidebar.lab, model="markdown")
     asked = len(gateway.posts)
     caught: list[Route] = []
     sidebar.page.route(STREAM, lambda route: caught.append(route))
@@ -166,7 +153,7 @@ def test_a_reload_before_anything_was_heard_keeps_the_question(sidebar: Sidebar,
 def test_where_no_stream_comes_through_the_same_question_is_answered_in_one_piece(
     sidebar: Sidebar, gateway: Gateway
 ) -> None:
-    use_model(sidebar.lab, "markdown")
+    change(sidebar.lab, model="markdown")
     page = sidebar.page
     asked = len(gateway.posts)
     refused: list[Route] = []
@@ -185,7 +172,7 @@ def test_where_no_stream_comes_through_the_same_question_is_answered_in_one_piec
 
 
 def test_the_thinking_is_folded_away_and_the_last_line_says_what_the_answer_took(sidebar: Sidebar) -> None:
-    use_model(sidebar.lab, "ponder")
+    change(sidebar.lab, model="ponder")
     sidebar.ask("Why does it fail?")
     answer = sidebar.finished()
     fold = answer.locator("details", has=sidebar.page.locator(".jp-Assistant-reasoning"))
@@ -208,7 +195,7 @@ def test_the_thinking_stands_open_while_it_lasts_and_stays_as_its_reader_turns_i
             await reply.delta(reasoning=f"Thought {number} goes round and round.\n")
         await reply.stall()
 
-    use_model(sidebar.lab, "muse")
+    change(sidebar.lab, model="muse")
     sidebar.ask("Why does it fail?")
     fold = sidebar.answer.locator("details", has=sidebar.page.locator(".jp-Assistant-reasoning"))
     expect(fold.locator("summary")).to_have_text("Thinking…")
@@ -234,7 +221,7 @@ def test_the_dot_beats_only_while_nothing_comes(sidebar: Sidebar, gateway: Gatew
             await asyncio.sleep(0.05)
         await reply.stall()
 
-    use_model(sidebar.lab, "brook")
+    change(sidebar.lab, model="brook")
     sidebar.ask("And so?")
     dot = sidebar.answer.locator(".jp-Assistant-pulse")
     expect(sidebar.answer).to_contain_text("on on on")
@@ -245,7 +232,7 @@ def test_the_dot_beats_only_while_nothing_comes(sidebar: Sidebar, gateway: Gatew
 
 
 def test_code_has_its_language_and_the_colours_of_jupyterlabs_editor(sidebar: Sidebar) -> None:
-    use_model(sidebar.lab, "markdown")
+    change(sidebar.lab, model="markdown")
     sidebar.ask("What is total?")
     block = sidebar.finished().locator(".jp-Assistant-code")
     expect(block.locator(".jp-Assistant-codeHead")).to_contain_text("python")
@@ -257,7 +244,7 @@ def test_code_has_its_language_and_the_colours_of_jupyterlabs_editor(sidebar: Si
 
 
 def test_who_scrolled_up_is_left_alone_and_led_back_down(sidebar: Sidebar) -> None:
-    use_model(sidebar.lab, "paced-9999-60")
+    change(sidebar.lab, model="paced-9999-60")
     log = sidebar.root.get_by_role("log")
     sidebar.ask("Count.")
     expect(sidebar.answer).to_contain_text("word200 ", timeout=20_000)
@@ -280,17 +267,17 @@ def test_a_gateway_that_is_down_is_a_card_that_names_it(sidebar: Sidebar, gatewa
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{closed.getsockname()[1]}"
-        change_settings(sidebar.lab, model="markdown", base_url=f"http://{host}/v1")
+        change(sidebar.lab, model="markdown", base_url=f"http://{host}/v1")
         sidebar.ask("Anybody there?")
         expect(sidebar.finished().locator(".jp-Assistant-error")).to_contain_text(host)
-    change_settings(sidebar.lab, base_url=gateway.url)
+    change(sidebar.lab, base_url=gateway.url)
     sidebar.answer.get_by_role("button", name="Try again").click()
     expect(sidebar.root.get_by_role("article", name="Assistant, message 4")).to_contain_text("What total is")
     expect(sidebar.question).to_be_focused()
 
 
 def test_a_refused_key_is_a_card_with_one_action_and_the_question_is_kept(sidebar: Sidebar) -> None:
-    use_model(sidebar.lab, "status-401")
+    change(sidebar.lab, model="status-401")
     sidebar.ask("Anybody there?")
     answer = sidebar.finished()
     card = answer.locator(".jp-Assistant-error")
@@ -300,7 +287,7 @@ def test_a_refused_key_is_a_card_with_one_action_and_the_question_is_kept(sideba
 
 
 def test_text_before_a_cut_stays_on_the_screen(sidebar: Sidebar) -> None:
-    use_model(sidebar.lab, "cut")
+    change(sidebar.lab, model="cut")
     sidebar.ask("Go.")
     answer = sidebar.finished()
     expect(answer.get_by_role("button", name="Continue")).to_be_visible()
@@ -308,7 +295,7 @@ def test_text_before_a_cut_stays_on_the_screen(sidebar: Sidebar) -> None:
 
 
 def test_a_hostile_answer_runs_nothing_and_loads_nothing(sidebar: Sidebar) -> None:
-    use_model(sidebar.lab, "hostile")
+    change(sidebar.lab, model="hostile")
     page = sidebar.page
     sidebar.ask("Attack.")
     answer = sidebar.finished()
@@ -333,12 +320,12 @@ def test_a_hostile_answer_runs_nothing_and_loads_nothing(sidebar: Sidebar) -> No
 
 
 def test_two_conversations_run_at_once_and_switching_mixes_nothing(sidebar: Sidebar) -> None:
-    use_model(sidebar.lab, "paced-60-20")
+    change(sidebar.lab, model="paced-60-20")
     sidebar.ask("First of two.")
     expect(sidebar.answer).to_contain_text("word2 ")
     sidebar.root.get_by_role("button", name="New conversation", exact=True).click()
     expect(sidebar.root.get_by_role("article")).to_have_count(0)
-    use_model(sidebar.lab, "markdown")
+    change(sidebar.lab, model="markdown")
     sidebar.ask("Second of two.")
     answer = sidebar.finished()
     expect(answer).to_contain_text("What total is")
@@ -350,7 +337,7 @@ def test_two_conversations_run_at_once_and_switching_mixes_nothing(sidebar: Side
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
 def test_at_250_pixels_nothing_is_cut_off(sidebar: Sidebar, theme: str) -> None:
-    use_model(sidebar.lab, "markdown")
+    change(sidebar.lab, model="markdown")
     sidebar.page.evaluate(
         "name => void window.jupyterapp?.commands.execute('apputils:change-theme', {theme: name})", theme
     )
@@ -372,7 +359,7 @@ def test_at_250_pixels_nothing_is_cut_off(sidebar: Sidebar, theme: str) -> None:
 
 
 def test_in_notebook_7_it_answers_about_the_open_notebook(sidebar: Sidebar, gateway: Gateway) -> None:
-    use_model(sidebar.lab, "markdown")
+    change(sidebar.lab, model="markdown")
     sidebar.open("notebooks/failing-sales.ipynb")
     sidebar.ask("What is total?")
     expect(sidebar.finished().get_by_role("heading", name="What total is")).to_be_visible()

@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, Request, expect
 
 from tests.chromium.conftest import OpenSidebar
+from tests.chromium.models import change
 from tests.chromium.sidebar import Sidebar
 from tests.gateway import Gateway
 from tests.lab import Lab
@@ -178,20 +178,14 @@ def test_what_an_answer_was_given_leads_to_the_cell_and_marks_it(sidebar: Sideba
 
 def test_a_source_of_an_answer_leads_to_its_cell_and_marks_it(sidebar: Sidebar) -> None:
     page, lab = sidebar.page, sidebar.lab
-    choose(lab, "offline/responder")
+    change(lab, model="offline/responder")
     sidebar.ask("Why does cell 11 fail?")
     source = sidebar.finished().get_by_role("list", name="Sources").get_by_role("button").first
-    choose(lab, None)
+    change(lab, model=None)
     page.locator(".jp-Notebook .jp-Cell").first.click()
     source.click()
     flashed(page, "KeyError")
     expect(cell(page, "KeyError").first).to_be_in_viewport()
-
-
-def choose(lab: Lab, model: str | None) -> None:
-    headers = {"Authorization": f"token {lab.token}"}
-    url = f"{lab.url}assistant/settings"
-    httpx.patch(url, json={"model": model}, headers=headers, trust_env=False).raise_for_status()
 
 
 def test_a_cell_far_down_and_under_collapsed_headings_is_found(

@@ -14,6 +14,7 @@ from playwright.sync_api import expect
 
 from tests.chromium.conftest import OpenSidebar
 from tests.chromium.hostile import LINES, PAYLOADS, RTL, ZERO_WIDTH, alive, watch
+from tests.chromium.models import say as spoken
 from tests.chromium.sidebar import Sidebar
 from tests.gateway import Gateway, Reply, Request, running_gateway
 from tests.lab import Lab
@@ -35,11 +36,7 @@ def gateway() -> Iterator[Gateway]:
 
         @running.play("say")
         async def say(reply: Reply, request: Request) -> None:
-            text = PAYLOADS[int(request.args[0])]
-            await reply.head()
-            for start in range(0, len(text), 3):
-                await reply.delta(content=text[start : start + 3])
-            await reply.finish()
+            await spoken(reply, PAYLOADS[int(request.args[0])], step=3)
 
         @running.play("think-of")
         async def think_of(reply: Reply, request: Request) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Locator, expect
 
+from tests.chromium.models import say
 from tests.chromium.sidebar import Sidebar
 from tests.gateway import Gateway, Reply, Request, running_gateway
 from tests.lab import Lab
@@ -84,10 +85,7 @@ def gateway() -> Iterator[Gateway]:
         @running.play("formulas")
         async def formulas(reply: Reply, request: Request) -> None:
             text = {"formulas": FORMULAS, "hostile": "\n\n".join(HOSTILE) + AFTERWARDS}[request.question.split()[-1]]
-            await reply.head()
-            for start in range(0, len(text), 9):
-                await reply.delta(content=text[start : start + 9])
-            await reply.finish()
+            await say(reply, text, step=9)
 
         yield running
 

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect
 
 from tests.chromium.hostile import PAYLOADS, alive, watch
+from tests.chromium.models import say
 from tests.chromium.outputs import DATA, NO_SERVER, SHOW, Notebook, write
 from tests.gateway import Gateway, Reply, Request, running_gateway
 from tests.lab import Lab
@@ -25,10 +26,7 @@ def gateway() -> Iterator[Gateway]:
 
         @running.play("hostile")
         async def hostile(reply: Reply, request: Request) -> None:
-            await reply.head()
-            for start in range(0, len(HOSTILE), 40):
-                await reply.delta(content=HOSTILE[start : start + 40])
-            await reply.finish()
+            await say(reply, HOSTILE, step=40)
 
         yield running
 

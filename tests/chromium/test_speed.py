@@ -9,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from tests.chromium.models import change
 from tests.chromium.sidebar import LOAD_MS, Sidebar
 from tests.gateway import Gateway, Reply, Request
 from tests.lab import Lab
@@ -159,10 +160,10 @@ def test_an_answer_is_as_high_while_it_grows_as_it_is_in_the_end(sidebar: Sideba
         await reply.delta(content=EVERYTHING)
         await reply.finish()
 
-    choose(sidebar, "everything")
+    change(sidebar.lab, model="everything")
     sidebar.ask("Show me everything")
     answer = sidebar.finished()
-    choose(sidebar, None)
+    change(sidebar.lab, model=None)
     heights = """article => {
       const blocks = [...article.querySelector('.jp-Assistant-markdown').children];
       const high = () => blocks.map(each => [each.tagName, each.offsetTop, each.offsetHeight].join(' '));
@@ -178,12 +179,6 @@ def test_an_answer_is_as_high_while_it_grows_as_it_is_in_the_end(sidebar: Sideba
     grows, ended = answer.evaluate(heights)
     assert len(ended) > 6
     assert grows == ended
-
-
-def choose(sidebar: Sidebar, model: str | None) -> None:
-    headers = {"Authorization": f"token {sidebar.lab.token}"}
-    url = f"{sidebar.lab.url}assistant/settings"
-    httpx.patch(url, json={"model": model}, headers=headers, trust_env=False).raise_for_status()
 
 
 def test_typing_leaves_a_long_conversation_alone(sidebar: Sidebar, long_conversation: str) -> None:
@@ -212,10 +207,10 @@ def test_the_end_stays_in_sight_while_an_answer_grows_and_is_set(sidebar: Sideba
             await asyncio.sleep(0.005)
         await reply.finish()
 
-    choose(sidebar, "growing")
+    change(sidebar.lab, model="growing")
     sidebar.ask("Grow")
     answer = sidebar.finished()
-    choose(sidebar, None)
+    change(sidebar.lab, model=None)
     expect(answer.locator("mjx-container")).to_have_count(60)
     sidebar.page.wait_for_function(
         """() => {

@@ -8,10 +8,10 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.chromium.models import change
 from tests.chromium.sidebar import Sidebar
 from tests.gateway import Gateway, Reply, Request, running_gateway
 from tests.lab import Lab
@@ -45,11 +45,6 @@ def private() -> Iterator[Gateway]:
     """A gateway that wants a key."""
     with running_gateway(key=KEY) as running:
         yield running
-
-
-def change(lab: Lab, **values: object) -> None:
-    headers = {"Authorization": f"token {lab.token}"}
-    httpx.patch(f"{lab.url}assistant/settings", json=values, headers=headers, trust_env=False).raise_for_status()
 
 
 def use(sidebar: Sidebar, model: str, base_url: str | None = None) -> None:

@@ -4,8 +4,9 @@ import { Clipboard } from '@jupyterlab/apputils';
 import type { IEditorLanguageRegistry } from '@jupyterlab/codemirror';
 import type { ILatexTypesetter } from '@jupyterlab/rendermime';
 import type { CommandRegistry } from '@lumino/commands';
+import { download } from '../chat/download';
 import type { CellPlace, Host, Piece, Trans } from '../chat/host';
-import type { Exported, Question } from '../chat/protocol';
+import type { Question } from '../chat/protocol';
 import { parse, question } from '../chat/protocol';
 import { parts } from '../chat/subject';
 import type { Notebooks } from './notebook';
@@ -49,7 +50,7 @@ export function labHost(lab: Lab): Host {
       void opening.open(path, cell_id);
     },
     copy,
-    save,
+    save: download,
     highlight: (code, language) => highlight(languages, code, language),
     ...(typesetter ? { typeset: el => Promise.resolve(typesetter.typeset(el)) } : {}),
     announce: () => preferences.announce,
@@ -102,17 +103,6 @@ async function copy(text: string): Promise<void> {
   } catch {
     Clipboard.copyToSystem(text);
   }
-}
-
-/** A download of what is here already: nothing is navigated to. */
-function save({ name, type, text }: Exported): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => {
-    URL.revokeObjectURL(link.href);
-  }, 60_000);
 }
 
 async function highlight(languages: IEditorLanguageRegistry | null, code: string, name: string): Promise<Piece[]> {

@@ -5,9 +5,10 @@
  * nor about the cell that shows the panel.
  */
 
+import { download } from '../chat/download';
 import type { CellPlace, CellUse, Host } from '../chat/host';
 import { ENGLISH } from '../chat/host';
-import type { Exported, NotebookFocus } from '../chat/protocol';
+import type { NotebookFocus } from '../chat/protocol';
 import { object, parse, question } from '../chat/protocol';
 import { parts } from '../chat/subject';
 import { Keep } from './keep';
@@ -21,9 +22,6 @@ interface Place {
   /** The page's host; null in pages without one. */
   readonly lent: Host | null;
 }
-
-/** Milliseconds after which a file that was given to the user is let go. */
-const SAVED_MS = 60_000;
 
 export function cellHost({ model, el, lent }: Place): Host {
   const keep = new Keep(`jupyter-assistant:panel:${model.get('panel')}:`);
@@ -46,9 +44,7 @@ export function cellHost({ model, el, lent }: Place): Host {
       }
     },
     copy: text => lent?.copy(text) ?? navigator.clipboard.writeText(text),
-    save: file => {
-      save(file);
-    },
+    save: download,
     highlight: (code, language) => lent?.highlight(code, language) ?? Promise.resolve([]),
     ...(lent?.typeset ? { typeset: formula => lent.typeset?.(formula) ?? Promise.resolve() } : {}),
     announce: () => lent?.announce() ?? 'ready',
@@ -150,15 +146,4 @@ function openPage(path: string): void {
     const place = path.split('/').map(encodeURIComponent).join('/');
     window.open(new URL(`${baseUrl.replace(/\/*$/, '')}/${page}/${place}`, location.href), '_blank', 'noopener');
   }
-}
-
-/** A download of what is here already: nothing is navigated to. */
-function save({ name, type, text }: Exported): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => {
-    URL.revokeObjectURL(link.href);
-  }, SAVED_MS);
 }

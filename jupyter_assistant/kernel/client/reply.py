@@ -23,6 +23,8 @@ from . import Server
 CONNECT = 5.0
 SILENCE = 120.0
 """Seconds without a byte after which a connection counts as lost; the server sends a comment every 15 s."""
+_Selector: type[selectors.BaseSelector] = getattr(selectors, "PollSelector", selectors.SelectSelector)
+"""The one that costs no file descriptor for each look."""
 
 
 class Reply:
@@ -62,7 +64,7 @@ class Reply:
         try:
             if getattr(self._line, "pending", int)():  # TLS may hold what the socket has given already
                 return True
-            with selectors.DefaultSelector() as selector:
+            with _Selector() as selector:
                 selector.register(self._line, selectors.EVENT_READ)
                 return bool(selector.select(seconds))
         except (OSError, ValueError, KeyError):

@@ -197,8 +197,16 @@ class Client:
         """Send a request; ``hear`` gets each IOPub message about it but its statuses."""
         message = self._client.session.msg(kind, content, metadata=metadata)
         request = self._requests[message["header"]["msg_id"]] = Request(message["header"]["msg_id"], hear)
-        getattr(self._client, f"{channel}_channel").send(message)
+        self._put(getattr(self._client, f"{channel}_channel"), message)
         return request
+
+    def _put(self, channel: Any, message: Json) -> None:
+        # By the awaited socket itself: a send past it takes the wake-up of a reply that arrives at that moment, and
+        # from then on no reply at all is heard.
+        if self._has_sockets():
+            channel.socket.send_multipart(self._client.session.serialize(message))
+        else:
+            channel.send(message)
 
     def forget(self, request: Request) -> None:
         """What the kernel still says about it is not heard any more."""

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 from ...errors import AssistantError, KernelDead
 from .client import Client, Request, first_of, within
-from .collect import Json
+from .collect import Json, Said
 from .running import CellRun, RunningCell
 from .wire import Message
 from .writing import Writer
@@ -31,6 +31,7 @@ GRACE = 5.0
 """Seconds an interrupted cell has to stop."""
 SETTLE = 2.0
 """Seconds between the reply and the last word on IOPub."""
+EXITS = "It asked the kernel to end: its variables go with it, and the next run has a new kernel."
 FRESH_TRIES = 3
 """Times a request is sent again that the kernel threw away unbegun, as it does behind a failing cell of the user."""
 
@@ -302,7 +303,10 @@ class Driver:
             return "error"
         if replied == "aborted":
             return None
-        return "done" if replied == "ok" else "error"
+        if replied != "ok":
+            return "error"
+        _take_payloads(cell, request.reply.result().get("payload"))
+        return "done"
 
     async def _stopped(self, cell: RunningCell, request: Request, ended: asyncio.Future[None], state: State) -> State:
         """Interrupt what has begun and give it a moment; what has not begun is watched until it has."""
@@ -401,6 +405,16 @@ async def _over(request: Request) -> None:
         await first_of(last, timeout=SETTLE)
     finally:
         idle.cancel()
+
+
+def _take_payloads(cell: RunningCell, payloads: object) -> None:
+    """What a reply carries beside its status: IPython's page of help, shown as JupyterLab shows it, and its exit."""
+    known = [each for each in payloads if isinstance(each, dict)] if isinstance(payloads, list) else []
+    page = next((each for each in known if each.get("source") == "page"), None)
+    if page is not None:
+        cell.collector.feed(Said("display_data", {"data": page.get("data"), "metadata": {}}))
+    if any(each.get("source") == "ask_exit" and not each.get("keepkernel") for each in known):
+        cell.note = EXITS
 
 
 def _content(code: str) -> Json:

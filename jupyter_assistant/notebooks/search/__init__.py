@@ -57,13 +57,17 @@ def index_file(folder: Path, root: Path, contents_manager: object) -> Path:
 
 
 class Search:
-    """Finds cells. ``file`` says where the index is kept (None: in memory), when the first search asks for it."""
+    """Finds cells. ``file`` says where the index is kept (None: in memory), when the first search asks for it.
+
+    ``root`` is the folder of notebooks that are plain files; None where they are kept otherwise.
+    """
 
     def __init__(
         self,
         source: Source,
         home: Home,
         *,
+        root: Path | None = None,
         file: Callable[[], Path | None],
         log: Logger,
         embedder: Callable[[], Embedder | None] = lambda: None,
@@ -71,7 +75,7 @@ class Search:
         self._source = source
         self._home = home
         self._kept = Kept(file, log)
-        self._upkeep = Upkeep(source, home, self._kept, when_complete=self._embed, log=log)
+        self._upkeep = Upkeep(source, home, self._kept, root=root, when_complete=self._embed, log=log)
         self._meaning = Meaning(embedder, self._kept, log)
         self._means = False
 
@@ -111,11 +115,12 @@ class Search:
         return embedder.shown if embedder else ""
 
     async def state(self) -> Json:
-        """How the index is: ``{notebooks, cells, age, building, embeddings}``; opens and asks nothing.
+        """How the index is: ``{notebooks, cells, age, building, note, embeddings}``; opens and asks nothing.
 
         ``notebooks`` and ``cells`` are null while the index cannot be read, ``age`` (seconds since it was last up to
-        date) before it was. ``embeddings`` is null where none are configured, else ``{model, cells, building, note}``:
-        what makes them, how many cells have one, what is amiss.
+        date) before it was. ``note`` says what is amiss, as a sentence ("": nothing). ``embeddings`` is null where none
+        are configured, else ``{model, cells, building, note}``: what makes them, how many cells have one, what is
+        amiss.
         """
         counts = await self._kept.counts()
         return {
@@ -123,6 +128,7 @@ class Search:
             "cells": counts and counts.cells,
             "age": self._upkeep.age,
             "building": self._upkeep.is_filling,
+            "note": self._upkeep.note,
             "embeddings": self._meaning.state(counts.embedded if counts else None),
         }
 

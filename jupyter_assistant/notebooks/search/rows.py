@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from ..cells import Cell
 from ..listing import Sighting
@@ -74,13 +74,21 @@ class Counts:
 
 
 def page(sighting: Sighting, cells: Sequence[Cell]) -> Page:
+    """A notebook to be indexed, from its cells."""
+    return Page(sighting, rows(sighting.path, cells))
+
+
+def rows(path: str, cells: Sequence[Cell]) -> tuple[Row, ...]:
     """A notebook's cells as the index takes them; the work of some milliseconds for a large one."""
-    name = sighting.path.removesuffix(".ipynb")
+    name = path.removesuffix(".ipynb")
     named = zip(cells, titles(cells, name.rpartition("/")[2]), strict=True)
-    return Page(
-        sighting,
-        tuple(_row(cell, name, storable(title)) for cell, title in named if cell.source.strip() or cell.outputs),
-    )
+    return tuple(_row(cell, name, storable(title)) for cell, title in named if cell.source.strip() or cell.outputs)
+
+
+def as_row(values: Sequence[Any]) -> Row:
+    """A row that went through JSON, its digest in hexadecimal digits."""
+    name, place, kind, title, above, source, hidden, outputs, digits = values
+    return (name, place, kind, title, above, source, hidden, outputs, bytes.fromhex(digits))
 
 
 def _row(cell: Cell, name: str, title: str) -> Row:

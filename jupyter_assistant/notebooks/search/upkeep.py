@@ -11,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from logging import Logger
+from pathlib import Path
 from typing import Any, Protocol
 
 from ...errors import AssistantError, NotebookBusy, NotebookError, NotebookNotFound
@@ -18,14 +19,19 @@ from ..cells import Snapshot
 from ..listing import Changes, Sighting, Stamp
 from .index import Index
 from .kept import Kept
+from .process import Reading, taken
 from .rows import Page, page
 
 IDLE = 2.0
 """Seconds after the last search that waits for nothing until the index is brought up to date for the next."""
 FRESH = 5.0
 """Seconds for which a search trusts a look at every notebook, and looks only where a folder has changed."""
-BATCH = 16
+MANY = 100
+"""Notebooks to be read from which on a process reads them: for fewer, starting it would take longer."""
+BATCH, PROCESS_BATCH = 16, 64
 SMALL = 256 * 1024
+MOST_AT_ONCE = 2_000
+"""Notebooks looked at without giving way to the loop: about a millisecond."""
 READERS = 1
 """Notebooks read at a time: parsing holds the interpreter lock, and who asks about another should not wait."""
 
@@ -47,10 +53,20 @@ class Home(Protocol):
 
 
 class Upkeep:
-    """Keeps the index as the notebooks are. ``when_complete`` is called whenever it holds all of them."""
+    """Keeps the index as the notebooks are. ``when_complete`` is called whenever it holds all of them.
+
+    ``root`` is the folder of notebooks that are plain files, which a process may read; None: they are none.
+    """
 
     def __init__(
-        self, source: Source, home: Home, kept: Kept, *, when_complete: Callable[[], None], log: Logger
+        self,
+        source: Source,
+        home: Home,
+        kept: Kept,
+        *,
+        root: Path | None,
+        when_complete: Callable[[], None],
+        log: Logger,
     ) -> None:
         self.writes = 0
         """How often the index was written."""
@@ -61,6 +77,7 @@ class Upkeep:
         self._log = log
         self._turn = asyncio.Lock()
         self._readers = asyncio.Semaphore(READERS)
+        self._apart = Reading(root, log) if root is not None else None
         self._next: asyncio.Task[bool] | None = None
         self._filling: asyncio.Task[bool] | None = None
         self._tasks: set[asyncio.Task[bool]] = set()
@@ -75,6 +92,11 @@ class Upkeep:
     def age(self) -> float | None:
         """Seconds since the index was last up to date; None before it was."""
         return None if self._complete_at is None else round(time.monotonic() - self._complete_at, 1)
+
+    @property
+    def note(self) -> str:
+        """What is amiss with the reading, as a sentence; empty where nothing is."""
+        return self._apart.note if self._apart else ""
 
     @property
     def is_filling(self) -> bool:
@@ -152,7 +174,10 @@ class Upkeep:
             self._pending.pop(path, None)
         if changes.seen:
             fresh = await self._kept.call(lambda _: sorted(changes.seen, key=_modified))
-            self._pending.update((seen.path, seen) for seen in fresh if not self._is_done(seen))
+            for at in range(0, len(fresh), MOST_AT_ONCE):
+                part = fresh[at : at + MOST_AT_ONCE]
+                self._pending.update((seen.path, seen) for seen in part if not self._is_done(seen))
+                await asyncio.sleep(0)
 
     async def _look(self) -> Changes:
         """At every notebook, or where the last such look is fresh only where a folder has changed."""
@@ -176,10 +201,12 @@ class Upkeep:
         """Read and index what is pending; whether all of it could be."""
         complete = True
         try:
+            apart = self._apart if len(self._pending) >= MANY else None
             while self._pending:
-                batch = self._batch()
+                batch = self._batch(PROCESS_BATCH if apart else BATCH)
                 self._working = {seen.path: seen for seen in batch}
-                pages = await asyncio.gather(*map(self._read, batch))
+                known = await self._read_apart(apart, batch) if apart else {}
+                pages = [known.get(seen.path) or await self._read(seen) for seen in batch]
                 if None in pages:
                     complete, self._looked = False, -FRESH
                 await self._store([page for page in pages if page])
@@ -188,6 +215,8 @@ class Upkeep:
             return False
         finally:
             self._working = {}
+            if self._apart is not None:
+                await self._apart.close()
         return complete
 
     async def _store(self, pages: Sequence[Page]) -> None:
@@ -195,16 +224,27 @@ class Upkeep:
         self.writes += 1
         self._known.update((page.sighting.path, page.sighting.stamp) for page in pages)
 
-    def _batch(self) -> list[Sighting]:
-        """The newest of what is pending: some small notebooks, or one large one."""
+    def _batch(self, most: int) -> list[Sighting]:
+        """The newest of what is pending: at most ``most`` small notebooks, or one large one."""
         batch = [self._pending.popitem()[1]]
-        while self._pending and len(batch) < BATCH and batch[0].size <= SMALL:
+        while self._pending and len(batch) < most and batch[0].size <= SMALL:
             path, seen = self._pending.popitem()
             if seen.size > SMALL:
                 self._pending[path] = seen
                 break
             batch.append(seen)
         return batch
+
+    async def _read_apart(self, apart: Reading, batch: Sequence[Sighting]) -> dict[str, Page]:
+        """What the process can read of these, by path."""
+        told = await apart.read([seen.path for seen in batch])
+        return await self._kept.call(
+            lambda _: {
+                seen.path: Page(seen, taken(lines))
+                for seen, lines in zip(batch, told, strict=True)
+                if lines is not None
+            }
+        )
 
     async def _read(self, seen: Sighting) -> Page | None:
         """The notebook's cells, none where it is broken; None if it could not be read just now."""

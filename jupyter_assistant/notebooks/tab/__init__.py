@@ -8,7 +8,9 @@ changed. A window whose connection is lost, and not closed, keeps its notebooks 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from logging import Logger
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -117,6 +119,17 @@ class Tabs:
         """The notebook at ``path`` where a window has it open; ``stored`` opens it in its storage, once none has."""
         opened = _of_many(self._at(path))
         return None if opened is None else TabDocument(self, opened, stored)
+
+    @contextmanager
+    def restarting(self, path: str) -> Iterator[None]:
+        """Around a restart of the kernel of the notebook at ``path``: JupyterLab waits for ever for what ran in it."""
+        kernels = {opened.shown.kernel_id for opened in self._at(path)} - {None}
+        began = time.monotonic()
+        yield
+        ago = {"ago_ms": int((time.monotonic() - began) * 1_000)}
+        for opened in self._all():
+            if opened.shown.kernel_id in kernels and opened.is_answering:
+                opened.begin("restarted", ago)
 
     # ------------------------------------------------------------ for a document
 

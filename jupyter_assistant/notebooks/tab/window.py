@@ -74,8 +74,8 @@ class Opened:
     current_at: float = 0.0
     is_open: bool = True
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    is_behind: bool = False
-    """The file was saved elsewhere, and it could not be told to take that up."""
+    is_behind: bool = True
+    """Its file may have been saved elsewhere since it was loaded here, and it has not been told to take that up."""
     remembered: Any = None
     """What ``reading`` keeps of it."""
 
@@ -96,8 +96,13 @@ class Opened:
     def catch_up(self) -> None:
         """Take the notebook from the disk, where it was saved elsewhere, unless there are changes here."""
         self.is_behind = False
-        if not self.shown.dirty:
-            self.begin("revert", {}, change=True)
+        if not self.shown.dirty and not self.shown.collaborative:
+            self.begin("revert", {}, change=True).answer.add_done_callback(self._tried)
+
+    def _tried(self, answer: asyncio.Future[Json]) -> None:
+        """A page that was busy for too long has not done it."""
+        error = None if answer.cancelled() else answer.exception()
+        self.is_behind = self.is_behind or (isinstance(error, Refusal) and error.code == "cancelled")
 
     def begin(self, method: str, params: Json, *, hear: Hear | None = None, change: bool = False) -> Asking:
         """A request of this notebook, sent. ``hear`` is given its progress; a ``change`` taken up late is not made.

@@ -11,7 +11,8 @@ import http.client
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from functools import partial
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
@@ -50,6 +51,8 @@ OWN_PROVIDERS = (IdentityProvider, PasswordIdentityProvider)
 """Jupyter's own ways to log in, under which a server is one person's."""
 READ_ON = 64_000_000
 """Bytes up to which a body over its limit is read and forgotten: a refusal in its middle seldom reaches the client."""
+READ_OUT = 1_000_000
+"""The same for the body of a request that is not let in."""
 STATUSES: tuple[tuple[type[AssistantError], int], ...] = (
     (InvalidInput, 400),
     (PathRefused, 400),
@@ -72,6 +75,11 @@ CODES = {
     405: ("method_not_allowed", "Use another HTTP method."),
     413: ("too_large", "Send less at once."),
     415: ("unsupported_media_type", "Send Content-Type: application/json."),
+}
+UNKNOWN_HOST = {
+    "code": "forbidden",
+    "message": "This server does not answer under this Host.",
+    "hint": "Use localhost, or set c.ServerApp.local_hostnames, or allow_remote_access where a proxy stands before it.",
 }
 
 
@@ -105,6 +113,8 @@ class AssistantHandler(APIHandler):
     """What the routes share: who asks, the body (refused by its length before it is read), errors as JSON."""
 
     services: Services
+    refusal: Json | None = None
+    """What is told of a request that is not let in, where more than its status can be said."""
 
     def initialize(self, services: Services) -> None:
         """Take what the composition root built."""
@@ -112,22 +122,48 @@ class AssistantHandler(APIHandler):
         self._built: Built | None = None
         self._chunks: list[bytes] = []
         self._received = 0
+        self._unread = False
 
     async def prepare(self, *, _redirect_to_login: bool = False) -> None:
-        """Authenticate, then refuse what is too large or no JSON, before any of it is read."""
+        """Authenticate, then refuse what is too large or no JSON, before any of it is kept.
+
+        A short body that is refused is read to its end first: the client of one who hangs up in its middle may see
+        that alone.
+        """
+        try:
+            await self._let_in()
+        except (web.HTTPError, AssistantError) as error:
+            self._unread = not 0 < self._length <= READ_OUT
+            if self._unread:
+                raise
+            setattr(self, (self.request.method or "").lower(), partial(_refuse, error))
+
+    async def _let_in(self) -> None:
+        """Raises why the request is not let in."""
         self._let_kernel_in()
         await super().prepare()
         if self.request.method == "OPTIONS":
             return
         if self.current_user is None:
             raise web.HTTPError(403)
-        length = self.request.headers.get("Content-Length", "0")
-        if length.isdecimal() and int(length) > max(self.limit, READ_ON):
+        if self._length > max(self.limit, READ_ON):
             raise web.HTTPError(413)
         kind = self.request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        if kind != "application/json" and (length != "0" or "Transfer-Encoding" in self.request.headers):
+        if kind != "application/json" and (self._length or "Transfer-Encoding" in self.request.headers):
             raise web.HTTPError(415)
         self._built = await self.services.ready()
+
+    @property
+    def _length(self) -> int:
+        """Of the body, as its client says; 0 where it does not."""
+        said = self.request.headers.get("Content-Length", "0")
+        return int(said) if said.isdecimal() else 0
+
+    def check_host(self) -> bool:
+        """Whether the server goes by the name it was asked under; else a page may have rebound that name to it."""
+        known = super().check_host()
+        self.refusal = None if known else UNKNOWN_HOST
+        return known
 
     def _let_kernel_in(self) -> None:
         """A kernel of this server is let in by its secret, as by a token: where people log in by password, it has none.
@@ -153,9 +189,9 @@ class AssistantHandler(APIHandler):
         return self.built.assistant
 
     def data_received(self, chunk: bytes) -> None:
-        """Keep the body while it is within the limit."""
+        """Keep the body of one who was let in while it is within the limit."""
         self._received += len(chunk)
-        if self._received <= self.limit:
+        if self._built is not None and self._received <= self.limit:
             self._chunks.append(chunk)
 
     @property
@@ -201,7 +237,9 @@ class AssistantHandler(APIHandler):
         if isinstance(raised, AssistantError):
             status, error = status_of(raised), error_of(raised)
         else:
-            status, error = status_code, _http_error(status_code)
+            status, error = status_code, self.refusal or _http_error(status_code)
+        if self._unread:
+            self.set_header("Connection", "close")  # as it will be: its client must not send the next request there
         body: Json = {"error": error}
         if isinstance(raised, Gone):
             body["snapshot"] = raised.snapshot
@@ -211,6 +249,11 @@ class AssistantHandler(APIHandler):
         """An error of the tree is an answer, not a failure of the server."""
         if not isinstance(args[1], AssistantError):
             super().log_exception(*args)
+
+
+def _refuse(error: Exception, *_: object, **__: object) -> NoReturn:
+    """In the place of a handler's method, when the body has been read."""
+    raise error
 
 
 def owner_of(handler: JupyterHandler) -> str:

@@ -37,9 +37,9 @@ class HealthHandler(AssistantHandler):
 class UnknownHandler(AssistantHandler):
     """Any other address below ``assistant/``: 404 in our form, behind the same authentication."""
 
-    async def prepare(self, *, _redirect_to_login: bool = False) -> None:
+    async def _let_in(self) -> None:
         """Authenticate, then 404."""
-        await super().prepare()
+        await super()._let_in()
         raise web.HTTPError(404)
 
 

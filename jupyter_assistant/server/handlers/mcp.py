@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
@@ -36,7 +35,6 @@ class McpHandler(AssistantHandler):
     """``mcp``: requests of both eras of the protocol, handed to the endpoint when they may come in."""
 
     _exchange: Exchange | None = None
-    _foreign = False
     _left = False
 
     @property
@@ -46,10 +44,9 @@ class McpHandler(AssistantHandler):
 
     def check_origin(self, origin_to_satisfy_tornado: str = "") -> bool:
         """Whether the page that asks, if it is one, is ours or the administrator's choice; 403 else."""
-        self._foreign = is_foreign(
-            self.request.headers.get_list("Origin"), self.request.host, self.allow_origin, self.allow_origin_pat
-        )
-        if self._foreign:
+        origins = self.request.headers.get_list("Origin")
+        if is_foreign(origins, self.request.host, self.allow_origin, self.allow_origin_pat):
+            self.refusal = FOREIGN
             raise web.HTTPError(403)
         return True
 
@@ -156,13 +153,6 @@ class McpHandler(AssistantHandler):
         if self._exchange is not None:
             self._exchange.disconnect()
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
-        """A refused origin is told as such."""
-        if self._foreign:
-            self.reply({"error": FOREIGN}, 403)
-        else:
-            super().write_error(status_code, **kwargs)
-
 
 def request_number(body: bytes) -> str | None:
     """The id of a request, as a text; None for anything else."""
@@ -180,11 +170,7 @@ def is_foreign(origins: list[str], host: str, allowed: str, pattern: re.Pattern[
 
 
 def _is_ours(origin: str, host: str) -> bool:
-    try:
-        parts = urlsplit(origin)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+    return origin.lower() in (f"http://{host}".lower(), f"https://{host}".lower())
 
 
 def _is_allowed(origin: str, allowed: str, pattern: re.Pattern[str] | str | None) -> bool:

@@ -14,7 +14,7 @@ from ...errors import AssistantError
 from ...messages import Json
 from ...notebooks import Notebooks
 from ...notebooks.tree import Entry
-from ...tools import Redact, Registry, Rights, Text, Tool, ToolOutput, failed
+from ...tools import Redact, Registry, Rights, Text, Tool, ToolOutput, failed, unknown
 from . import resources
 from .caller import ASKING, CALLER, NEEDS, Forbidden
 from .prompts import Prompt, PromptRefused
@@ -75,11 +75,12 @@ class Desk:
 
     async def call(self, name: str, arguments: Json, report: Report) -> ToolOutput:
         """What a tool gives, also when it is refused; meanwhile ``report`` is called now and then."""
-        registry = next((each for each in self._registries if each.get(name)), self._registries[0])
-        tool = registry.get(name)
+        registry = next((each for each in self._registries if each.get(name)), None)
+        tool = registry.get(name) if registry else None
+        if registry is None or tool is None:
+            return failed(unknown(name, [tool.name for tool in self.tools]))
         try:
-            if tool is not None:
-                await self._allow(tool)
+            await self._allow(tool)
         except AssistantError as error:
             return failed(error)
         async with reporting(name, report, self._pace):

@@ -7,12 +7,14 @@ images, nothing twice and no structured content; an error of a tool is a result,
 from __future__ import annotations
 
 import base64
+import logging
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import mcp_types
 from fastmcp import FastMCP
+from fastmcp.exceptions import FastMCPError
 from fastmcp.prompts import Prompt, PromptArgument
 from fastmcp.resources import ResourceContent, ResourceResult, ResourceTemplate
 from fastmcp.server.dependencies import get_context
@@ -39,6 +41,19 @@ ALWAYS = {"anthropic/alwaysLoad": True}
 WRONG = (CellNotFound, InvalidInput, NotebookNotFound, NotFound, PathRefused, prompts.PromptRefused)
 """Errors of what was asked for; the others are of what happened then."""
 TITLE = "Jupyter notebooks"
+
+
+class Refused(FastMCPError):
+    """What a client asked for is not to be had. The library logs any other error as a failure of the server."""
+
+    def __init__(self, code: int, text: str) -> None:
+        super().__init__(text, log_level=logging.DEBUG)
+        self.code = code
+
+    def answer(self, data: Any = None) -> MCPError:
+        """As the protocol has it."""
+        return MCPError(self.code, str(self), data)
+
 
 Called = Callable[[dict[str, Any]], Awaitable[ToolOutput]]
 
@@ -71,10 +86,10 @@ class ServedPrompt(Prompt):
     rendering: SkipJsonSchema[Callable[[dict[str, str]], Awaitable[list[str]]]] = Field(exclude=True)
 
     async def render(self, arguments: dict[str, Any] | None = None) -> Any:
-        """Its messages; raises ``MCPError`` naming what is missing or wrong."""
+        """Its messages; raises ``Refused`` naming what is missing or wrong."""
         given = {name: str(value) for name, value in (arguments or {}).items() if value}
         missing = [each.name for each in self.arguments or [] if each.required and each.name not in given]
-        with _told():
+        with _told(Refused):
             if missing:
                 raise prompts.PromptRefused(f"{self.name} needs the argument {missing[0]}.")
             return await self.rendering(given)
@@ -99,8 +114,17 @@ class Served(Middleware):
         """An error names the resource that was asked for, since a client may read several at once."""
         try:
             return await call_next(context)
+        except Refused as error:
+            raise error.answer({"uri": str(context.message.uri)}) from error
         except MCPError as error:
             raise MCPError(error.code, error.error.message, {"uri": str(context.message.uri)}) from error
+
+    async def on_get_prompt(self, context: MiddlewareContext[mcp_types.GetPromptRequestParams], call_next: Any) -> Any:
+        """An error in the protocol's form."""
+        try:
+            return await call_next(context)
+        except Refused as error:
+            raise error.answer() from error
 
 
 def served(desk: Desk) -> FastMCP[Any]:
@@ -242,7 +266,7 @@ async def _read(desk: Desk, path: str, cell_id: str | None = None, number: str |
         rest = ["cells", cell_id, *(["outputs", number] if number is not None else [])]
         path, cell_id, number = "/".join([path, *rest]), None, None
     mime = resources.NOTEBOOK_TYPE if cell_id is None else resources.CELL_TYPE
-    with _told():
+    with _told(Refused):
         return ResourceResult([ResourceContent(await desk.resource(path, cell_id, number), mime_type=mime)])
 
 
@@ -258,10 +282,10 @@ def _completions(desk: Desk) -> Any:
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _told(kind: type[MCPError] | type[Refused] = MCPError) -> Iterator[None]:
     """Errors of ours as the protocol's, with their own words."""
     try:
         yield
     except AssistantError as error:
         code = mcp_types.INVALID_PARAMS if isinstance(error, WRONG) else mcp_types.INTERNAL_ERROR
-        raise MCPError(code, f"{error.text} {error.hint}".strip()) from error
+        raise kind(code, f"{error.text} {error.hint}".strip()) from error

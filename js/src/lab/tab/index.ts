@@ -14,9 +14,9 @@ import { Documents } from './documents';
 import { apply } from './editing';
 import type { Progressing } from './line';
 import { Line } from './line';
-import { run } from './running';
+import { release, run } from './running';
 import type { Edit, Request } from './wire';
-import { edits, Refusal, sources, text, texts } from './wire';
+import { edits, number, Refusal, sources, text, texts } from './wire';
 
 export interface Surroundings {
   readonly tracker: INotebookTracker;
@@ -72,7 +72,9 @@ export class TabHome {
   }
 
   async #answer({ method, params }: Request, progressing: Progressing): Promise<object> {
-    const notebook = this.#documents.find(text(params['document']));
+    const id = text(params['document']);
+    await this.#documents.find(id).saving.caughtUp();
+    const notebook = this.#documents.find(id);
     switch (method) {
       case 'read':
         return notebook.reading.read(text(params['known']), () => notebook.dirty);
@@ -86,6 +88,8 @@ export class TabHome {
         return saved(notebook);
       case 'revert':
         return reverted(notebook);
+      case 'restarted':
+        return released(notebook, Date.now() - (number(params['ago_ms']) ?? 0));
       default:
         throw new Refusal('internal', `This version of JupyterLab's assistant knows no method ${method}.`);
     }
@@ -154,6 +158,14 @@ async function reverted(notebook: OpenNotebook): Promise<object> {
     throw new Refusal('refused', 'The notebook has changes that are not saved.', 'Ask the user to save it.');
   }
   return { dirty: false };
+}
+
+/** The kernel was restarted from elsewhere, which JupyterLab is not told. */
+function released(notebook: OpenNotebook, before: number): object {
+  notebook.views.forEach(panel => {
+    release(panel, before);
+  });
+  return {};
 }
 
 function address({ wsUrl, token, appendToken }: ServerConnection.ISettings): string {

@@ -10,8 +10,8 @@ import { Refusal } from './wire';
 /** Milliseconds for a kernel that is being started. */
 const STARTING_MS = 60_000;
 
-/** Milliseconds for the user to answer JupyterLab's question which kernel to take. */
-const CHOOSING_MS = 5_000;
+/** Milliseconds for the user to answer JupyterLab's question which kernel to take, and between two looks at that. */
+const [CHOOSING_MS, LOOK_MS] = [4_000, 500];
 
 /** Ends once code can be sent; raises a `Refusal` where it cannot. */
 export async function ready(session: ISessionContext, signal: AbortSignal): Promise<void> {
@@ -56,12 +56,23 @@ async function started(session: ISessionContext, signal: AbortSignal): Promise<v
   }
 }
 
-/** Ends when the user has not answered for a while; never where JupyterLab has nothing to ask. */
-async function unanswered(session: ISessionContext, over: AbortSignal): Promise<'choosing'> {
-  await after(CHOOSING_MS, over, undefined);
-  // By now JupyterLab has called it; a second call begins nothing and is told the same: whether the user is asked.
-  const asks = await session.initialize().catch(() => false);
-  return asks ? 'choosing' : new Promise(() => undefined);
+/** Ends when the user has not answered for a while, or with `none`; never where JupyterLab has nothing to ask. */
+async function unanswered(session: ISessionContext, over: AbortSignal): Promise<'choosing' | 'none'> {
+  let waited = 0;
+  do {
+    await after(LOOK_MS, over, undefined);
+    waited += LOOK_MS;
+  } while (isAsking() && waited < CHOOSING_MS);
+  // By now JupyterLab has called it; a second call begins nothing and is told the same: whether the user was asked.
+  const asked = await session.initialize().catch(() => false);
+  if (asked && isAsking()) {
+    return 'choosing';
+  }
+  return asked && session.hasNoKernel ? 'none' : new Promise(() => undefined);
+}
+
+function isAsking(): boolean {
+  return document.querySelector('.jp-Dialog') !== null;
 }
 
 function after<T>(ms: number, over: AbortSignal, what: T): Promise<T> {

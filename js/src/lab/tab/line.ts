@@ -9,8 +9,10 @@ import type { Incoming, Listed, Request } from './wire';
 import { incoming, Refusal } from './wire';
 
 const PROTOCOL = 1;
-/** Milliseconds before the first attempt after a break, and the most. */
-const [FIRST_MS, MOST_MS] = [500, 60_000];
+/** Milliseconds before the first attempt after a break, and the most: whom the server does not know it edits by file. */
+const [FIRST_MS, MOST_MS] = [500, 8_000];
+/** The same where the server did not understand us. */
+const WRONG_MS = 60_000;
 /** Milliseconds in which changes of the list are gathered. */
 const GATHER_MS = 16;
 
@@ -112,7 +114,7 @@ export class Line {
     if (this.#ended || code === REPLACED) {
       return;
     }
-    const pause = code === WRONG ? MOST_MS : this.#pause;
+    const pause = code === WRONG ? WRONG_MS : this.#pause;
     this.#pause = Math.min(MOST_MS, this.#pause * 2);
     this.#retry = setTimeout(
       () => {

@@ -5,7 +5,8 @@
  * ever interrupted; the user's place in the notebook stays his.
  */
 
-import type { Cell, CodeCell, ICellModel, ICodeCellModel } from '@jupyterlab/cells';
+import type { Cell, ICellModel, ICodeCellModel } from '@jupyterlab/cells';
+import { CodeCell } from '@jupyterlab/cells';
 import type { Notebook, NotebookPanel } from '@jupyterlab/notebook';
 import { NotebookActions } from '@jupyterlab/notebook';
 import { isCode } from '../changes';
@@ -143,6 +144,22 @@ function interruptWhenAborted({ sessionContext }: NotebookPanel, following: Foll
   }
 }
 
+/** Gives up what was sent `before` that time (of `Date.now`), as JupyterLab does when it restarts a kernel itself. */
+export function release({ content }: NotebookPanel, before: number): void {
+  for (const cell of content.widgets) {
+    const future = cell instanceof CodeCell ? futureOf(cell) : null;
+    if (future && Date.parse(future.msg.header.date) < before) {
+      future.dispose();
+    }
+  }
+}
+
+/** What the cell waits for of the kernel, or did wait for last. */
+function futureOf({ outputArea }: CodeCell): CodeCell['outputArea']['future'] | null {
+  const area: { readonly future?: CodeCell['outputArea']['future'] } = outputArea;
+  return area.future?.isDisposed === false ? area.future : null;
+}
+
 function progress({ model, id }: Found, state: CellState): Progress {
   const there = !model.isDisposed && isCode(model);
   return {
@@ -181,12 +198,12 @@ class Following {
       this.#soon();
       onRunning();
     };
-    const area: { readonly future?: CodeCell['outputArea']['future'] } = cell.outputArea;
-    if (area.future?.isDisposed !== false) {
+    const future = futureOf(cell);
+    if (!future) {
       running(); // somebody else's way of running cells: nothing more is known
       return;
     }
-    area.future.registerMessageHook(message => {
+    future.registerMessageHook(message => {
       if (message.header.msg_type === 'execute_input' && this.#state === 'waiting') {
         running();
       }

@@ -21,6 +21,8 @@ export class Saving {
   readonly #save: () => Promise<void>;
   /** Ends, never failing, when the last save that was begun has ended. */
   #last: Promise<void> = Promise.resolve();
+  /** The same for what was to be taken from the file. */
+  #reverting: Promise<void> = Promise.resolve();
   #changed = false;
 
   /** Of a notebook that is loaded; ends with it, or when it is disposed. */
@@ -44,6 +46,11 @@ export class Saving {
     return this.#last;
   }
 
+  /** Ends once what the file holds has been taken, where that was asked for. */
+  caughtUp(): Promise<void> {
+    return this.#reverting;
+  }
+
   /** Saves; the answer is why it could not be done, empty when it was. */
   async save(): Promise<string> {
     let obstacle = '';
@@ -59,12 +66,14 @@ export class Saving {
   }
 
   /** Takes what the file holds, where that is another and `allowed` at the last moment; raises where it cannot. */
-  async revert(allowed: () => boolean): Promise<void> {
-    await this.#inTurn(async () => {
+  revert(allowed: () => boolean): Promise<void> {
+    const reverted = this.#inTurn(async () => {
       if ((await this.#differs()) && !this.#closed() && allowed()) {
         await this.#context.revert();
       }
     });
+    this.#reverting = reverted.catch(() => undefined);
+    return reverted;
   }
 
   #inTurn(save: () => Promise<void>): Promise<void> {

@@ -1,0 +1,79 @@
+"""Where a notebook's cells seem to lie, told from its line breaks: files as nbformat writes them, in no time.
+
+The law: a guess, which whoever takes it proves. JSON has no line break inside a text, so the brackets looked for here
+stand outside of all texts; that they are those of the cells follows from their indentation alone, which may lie. A
+notebook that is not written line by line, or without ids, gives no guess. Nothing of the package is imported but
+``spans`` and ``nbformats`` (the writing process starts with it).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+
+from .nbformats import hashed, source_text
+from .spans import Box, Item
+
+_HEAD = re.compile(
+    rb'(?:\xef\xbb\xbf)?\{(\r?\n)([ \t]+)"cells":[ ]?(\[)\1([ \t]+)(\{)\1([ \t]+)"cell_type":[ ]?"[a-z]+",\1'
+)
+_ID = re.compile(rb'"id":[ ]?"([\w-]{1,256})"', re.ASCII)
+_ID_WITHIN = 512
+_SOURCE = re.compile(rb'"source":[ ]?')
+
+
+class Layout:
+    """A guess: ``listed`` are the cells as a list; ``identities`` what their ids and hashes are, None for "unknown"."""
+
+    __slots__ = ("_close", "_data", "_field", "listed")
+
+    def __init__(self, data: bytes, listed: Box, field: bytes, close: bytes) -> None:
+        self.listed = listed
+        self._data = data
+        self._field = field
+        self._close = close
+
+    def identities(self) -> list[tuple[str, str]] | None:
+        """Id and hash of each cell, where all have both in the usual place."""
+        found: list[tuple[str, str]] = []
+        for start, _, end in self.listed.items:
+            identity = self._identity(start, end)
+            if identity is None:
+                return None
+            found.append(identity)
+        return found
+
+    def _identity(self, start: int, end: int) -> tuple[str, str] | None:
+        data = self._data
+        named = data.find(self._field + b'"id":', start, end)
+        name = _ID.match(data, named + len(self._field)) if named >= 0 else None
+        at = data.rfind(self._field + b'"source":', start, end)
+        value = _SOURCE.match(data, at + len(self._field)) if at >= 0 else None
+        last = end - len(self._close)
+        if not name or not value or data[last:end] != self._close:
+            return None
+        try:
+            return name[1].decode(), hashed(source_text(json.loads(data[value.end() : last])))
+        except ValueError:
+            return None
+
+
+def guessed(data: bytes) -> Layout | None:
+    """The layout of a notebook that nbformat, JupyterLab or a program like them has written; None for any other."""
+    head = _HEAD.match(data)
+    if not head:
+        return None
+    line, outer, inner, field = head[1], head[2], head[4], head[6]
+    first = head.start(5)
+    last = data.find(b"}" + line + outer + b"]", first) + 1
+    if not last:
+        return None
+    between = b"}," + line + inner + b"{"
+    items: list[Item] = []
+    start = first
+    while (end := data.find(between, start, last)) >= 0:
+        items.append((start, start, end + 1))
+        start = end + len(between) - 1
+    items.append((start, start, last))
+    listed = Box(head.start(3), last + len(line + outer) + 1, items, [])
+    return Layout(data, listed, line + field, line + inner + b"}")
