@@ -1,8 +1,10 @@
 """Which of the cells an expert would need are in the context: recall by budget, over questions with their cells.
 
-Each question names the example notebook, the active cell (or none) and the cells that an answer has to stand on,
-by hand. The same questions are asked in the notebook as it is and *diluted*: between its cells stand those of other
-analyses with names of their own, eight times as many, so that definitions are far away and a small budget must choose.
+Each question names its notebook, the active cell (or none) and the cells that an answer has to stand on, by hand.
+The notebooks are the examples, and ``notebooks/*.txt``: of other trades and in other languages, with questions that
+were written before they were first measured. They are asked in the notebook as it is and *diluted*: between its cells
+stand those of other analyses with names of their own, eight times as many, so that definitions are far away and a small
+budget must choose.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
+from typing import Any
 
 from jupyter_assistant.context import Redactor, build
 from jupyter_assistant.messages import NotebookFocus
 from jupyter_assistant.notebooks.cells import Cell, Snapshot, digest
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+OTHERS = Path(__file__).parent / "notebooks"
 BUDGETS = (2_000, 8_000, 32_000)
 DILUTION = 8
 PLAIN = Redactor(())
@@ -86,9 +90,51 @@ _TEMPLATES = (
 
 
 def notebook(name: str) -> Snapshot:
-    """An example as a reader sees it."""
+    """A notebook as a reader sees it."""
     path = EXAMPLES / f"{name}.ipynb"
-    return digest(json.loads(path.read_text()), path=path.name, revision="")
+    content = json.loads(path.read_text()) if path.exists() else _written(name)[0]
+    return digest(content, path=path.name, revision="")
+
+
+def others() -> tuple[Asked, ...]:
+    """The questions about the notebooks that are no examples."""
+    return tuple(asked for path in sorted(OTHERS.glob("*.txt")) for asked in _written(path.stem)[1])
+
+
+def _written(name: str) -> tuple[dict[str, Any], list[Asked]]:
+    """A notebook written as text, and its questions.
+
+    ``=m`` and ``=c`` with an id begin a cell, ``=>`` is a line of its output, ``=!`` its error (``name|value``), ``=l``
+    the notebook's language, ``=?`` a question (``question | active cell or - | cells needed``).
+    """
+    cells: list[dict[str, Any]] = []
+    asked: list[tuple[str, str, list[str]]] = []
+    language = "python"
+    for line in (OTHERS / f"{name}.txt").read_text(encoding="utf-8").splitlines():
+        mark, text = line[:3], line[3:]
+        if mark == "=l ":
+            language = text
+        elif mark in ("=m ", "=c "):
+            cells.append(_cell(text, "markdown" if mark == "=m " else "code", len(cells) + 1))
+        elif mark == "=> ":
+            cells[-1]["outputs"].append({"output_type": "stream", "name": "stdout", "text": f"{text}\n"})
+        elif mark == "=! ":
+            name_of, value = text.split("|", 1)
+            error = {"ename": name_of, "evalue": value, "traceback": [f"{name_of}: {value}"]}
+            cells[-1]["outputs"].append({"output_type": "error", **error})
+        elif mark == "=? ":
+            question, active, needed = text.rsplit(" | ", 2)
+            asked.append((question, active, needed.split()))
+        else:
+            cells[-1]["source"] += f"\n{line}" if cells[-1]["source"] else line
+    numbers = {"-": 0} | {cell["id"]: number for number, cell in enumerate(cells, 1)}
+    content = {"nbformat": 4, "nbformat_minor": 5, "metadata": {"language_info": {"name": language}}, "cells": cells}
+    return content, [Asked(name, text, numbers[at], tuple(map(numbers.__getitem__, need))) for text, at, need in asked]
+
+
+def _cell(name: str, kind: str, count: int) -> dict[str, Any]:
+    cell: dict[str, Any] = {"cell_type": kind, "id": name, "metadata": {}, "source": ""}
+    return cell if kind == "markdown" else {**cell, "outputs": [], "execution_count": count}
 
 
 def diluted(snapshot: Snapshot, times: int = DILUTION) -> tuple[Snapshot, list[int]]:
@@ -134,7 +180,7 @@ def table(questions: Iterable[Asked], dilute: bool) -> dict[str, list[float]]:
 
 def misses(budget: int, dilute: bool) -> None:
     """The questions that miss a cell, for whoever works on the ranking."""
-    for asked in QUESTIONS:
+    for asked in (*QUESTIONS, *others()):
         whole = notebook(asked.notebook)
         snapshot, places = diluted(whole) if dilute else (whole, list(range(len(whole.cells))))
         if (found := recall(asked, snapshot, places, budget)) < 1:
@@ -144,9 +190,10 @@ def misses(budget: int, dilute: bool) -> None:
 def main() -> None:
     """Print the table."""
     print(f"Relevance: recall of the needed cells at {', '.join(f'{budget:,}' for budget in BUDGETS)} tokens")
-    for label, dilute in (("as it is", False), (f"diluted {DILUTION}x", True)):
-        for name, found in table(QUESTIONS, dilute).items():
-            print(f"  {label:12} {name:15} " + "  ".join(f"{value:6.1%}" for value in found))
+    for source, questions in (("the examples", QUESTIONS), ("other notebooks", others())):
+        for label, dilute in (("as it is", False), (f"diluted {DILUTION}x", True)):
+            for name, found in table(questions, dilute).items():
+                print(f"  {source:15} {label:12} {name:15} " + "  ".join(f"{value:6.1%}" for value in found))
 
 
 if __name__ == "__main__":

@@ -177,7 +177,7 @@ class Event:
 
     def data(self) -> Json:
         """The fields as JSON-able values; optional ones that are None are left out."""
-        fields = dataclasses.asdict(self)  # type: ignore[call-overload]
+        fields = dataclasses.asdict(self)  # type: ignore[call-overload]  # every event is a dataclass, this class itself is none
         return {key: value for key, value in fields.items() if value is not None}
 
 
@@ -225,11 +225,19 @@ class Reasoning(Event):
     name: ClassVar[str] = "reasoning"
     text: str
 
+    def data(self) -> Json:
+        """Its text; there are many of these."""
+        return {"text": self.text}
+
 
 @dataclass(frozen=True, slots=True)
 class Token(Event):
     name: ClassVar[str] = "token"
     text: str
+
+    def data(self) -> Json:
+        """Its text; there are many of these."""
+        return {"text": self.text}
 
 
 @dataclass(frozen=True, slots=True)

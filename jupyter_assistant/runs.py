@@ -35,6 +35,7 @@ from .messages import (
 JOIN_SECONDS = 1 / 60
 JOIN_CHARS = 64_000
 LOG_BYTES = 16_000_000
+COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Encode = Callable[[str, bytes, int], bytes]
 """Event name, data as JSON, number -> the frame on the wire."""
@@ -134,6 +135,7 @@ class Run:
         self._sealed: tuple[Reason, Entry] | None = None
         self._sealed_event = asyncio.Event()
         self._waiting: set[asyncio.Future[None]] = set()
+        self._alarm: asyncio.TimerHandle | None = None
 
     @property
     def last(self) -> int:
@@ -182,6 +184,7 @@ class Run:
             raise RuntimeError("publish() before seal()")
         self.reason, entry = self._sealed
         self.ended_at = time.monotonic()
+        self._silence()
         self._show(entry)
 
     def frames(self, after: int) -> tuple[bytes, int]:
@@ -198,21 +201,35 @@ class Run:
         return self._log[after - first + 1 :]
 
     async def next(self, after: int, timeout: float | None = None) -> list[Entry]:
-        """The events after ``after``, waiting at most ``timeout`` seconds for the first; empty when none came."""
+        """The events after ``after``, waiting at most ``timeout`` seconds for the first, or less; then empty."""
         found = self.entries(after)
         if found or self.ended:
             return found
         loop = asyncio.get_running_loop()
         waiting: asyncio.Future[None] = loop.create_future()
-        timer = None if timeout is None else loop.call_later(timeout, _wake, waiting)  # a tenth of wait_for's cost
+        if timeout is not None:
+            self._wake_by(loop.time() + timeout)
         self._waiting.add(waiting)
         try:
             await waiting
         finally:
             self._waiting.discard(waiting)
-            if timer is not None:
-                timer.cancel()
         return self.entries(after)
+
+    def _wake_by(self, when: float) -> None:
+        """All who wait are woken then, or before: one timer serves the waits of many tokens."""
+        if self._alarm is None or self._alarm.when() > when:
+            self._silence()
+            self._alarm = asyncio.get_running_loop().call_at(when, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._wake()
+
+    def _silence(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     async def wait(self) -> None:
         """Until the run has ended."""
@@ -265,7 +282,7 @@ class Run:
 
     def _entry(self, event: Event) -> Entry:
         number = self._last + 1
-        data = json.dumps(event.data(), ensure_ascii=False, separators=(",", ":"))
+        data = COMPACT.encode(event.data())
         return Entry(number, event.name, self._encode(event.name, data.encode("utf-8", "replace"), number))
 
     def _show(self, entry: Entry) -> None:
@@ -274,19 +291,18 @@ class Run:
         self._size += len(entry.frame)
         if self._size > self._log_bytes:
             self._trim()
+        self._wake()
+
+    def _wake(self) -> None:
         for waiting in self._waiting:
-            _wake(waiting)
+            if not waiting.done():
+                waiting.set_result(None)
 
     def _trim(self) -> None:
         """Forget the oldest half, so that forgetting stays cheap."""
         half = max(1, len(self._log) // 2)
         self._size -= sum(len(entry.frame) for entry in self._log[:half])
         del self._log[:half]
-
-
-def _wake(waiting: asyncio.Future[None]) -> None:
-    if not waiting.done():
-        waiting.set_result(None)
 
 
 LOOK_SECONDS = 0.5

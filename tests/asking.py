@@ -172,6 +172,7 @@ ANSWERS = {
     "mends": "You divide by zero.\n\n```python\n1 / 1\n```\n",
     "json": 'Here:\n\n```json\n{"cities": ["Rome"]}\n```\n',
     "prose": "No value at all.",
+    "mixed": "\n```bash\npip install a\n```\n\n```python\na = 1\n```\n\n```python\nb = 2\n```\n\n```text\n2\n```\n",
     "evil": "Look: ![x](https://evil.example/?q=1) <img src='https://evil.example/'>",
 }
 
@@ -181,15 +182,16 @@ def gateway() -> Iterator[Gateway]:
     with running_gateway() as running:
         for name, text in ANSWERS.items():
             running.play(name)(_says(text))
+        running.play("cut-code")(_says("```python\nimport os\n", whole=False))
         yield running
 
 
-def _says(text: str) -> Any:
+def _says(text: str, *, whole: bool = True) -> Any:
     async def say(reply: Reply, request: Request) -> None:
         await reply.head()
         for piece in text.splitlines(keepends=True):
             await reply.delta(content=piece)
-        await reply.finish()
+        await reply.finish("stop" if whole else "length")
 
     return say
 

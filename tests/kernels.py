@@ -12,7 +12,8 @@ import logging
 import os
 import select
 import sys
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,16 @@ class Echo(Kernel):
 IPKernelApp.launch_instance(kernel_class=Echo)
 """
 
+ANOTHER = """
+from ipykernel.ipkernel import IPythonKernel
+from ipykernel.kernelapp import IPKernelApp
+
+class Another(IPythonKernel):
+    implementation = "another"
+
+IPKernelApp.launch_instance(kernel_class=Another)
+"""
+
 
 class Place:
     """A server's managers over a folder, and what of ours is built on them."""
@@ -59,15 +70,14 @@ class Place:
     def __init__(self, root: Path) -> None:
         self.root = root
         specs = KernelSpecManager(kernel_dirs=[str(root / "kernelspecs"), *KernelSpecManager().kernel_dirs])
+        self._specs = specs
         self.kernel_manager = AsyncMappingKernelManager(
             root_dir=str(root), kernel_spec_manager=specs, connection_dir=str(root)
         )
         self.contents = AsyncLargeFileManager(root_dir=str(root))
         self.sessions = SessionManager(kernel_manager=self.kernel_manager, contents_manager=self.contents)
         self.notebooks = Notebooks(self.contents, root_dir=root, log=LOG)
-        self.kernels = Kernels(
-            kernel_manager=self.kernel_manager, session_manager=self.sessions, kernel_spec_manager=specs, log=LOG
-        )
+        self.kernels = self._made()
 
     async def close(self) -> None:
         await self.kernels.close()
@@ -76,6 +86,24 @@ class Place:
         self.kernel_manager.context.destroy()
         self.sessions.close()
         self.contents.notary.store.close()
+
+    def _made(self, **patience: float) -> Kernels:
+        return Kernels(
+            kernel_manager=self.kernel_manager,
+            session_manager=self.sessions,
+            kernel_spec_manager=self._specs,
+            log=LOG,
+            **patience,
+        )
+
+    @asynccontextmanager
+    async def other_kernels(self, **patience: float) -> AsyncIterator[Kernels]:
+        """Others over the same managers, which wait for another time."""
+        made = self._made(**patience)
+        try:
+            yield made
+        finally:
+            await made.close()
 
     def kernelspec(self, name: str, script: str) -> None:
         """Install a kernelspec whose kernel is a Python script; its language is its name."""
@@ -122,7 +150,7 @@ class User:
         heard: list[Any] = []
         asked = {"code": code, "stop_on_error": True, **flags, **content}
         request = self.client.send("execute_request", asked, hear=heard.append)
-        request.heard = heard  # type: ignore[attr-defined]
+        request.heard = heard  # type: ignore[attr-defined]  # the test's own mark
         return request
 
     async def run(self, code: str, **content: Any) -> Json:
@@ -211,8 +239,8 @@ def place(jp_asyncio_loop: asyncio.AbstractEventLoop, tmp_path_factory: pytest.T
 class Notebook:
     """A notebook whose kernel is shared by a file's tests; its cells are set by each test."""
 
-    def __init__(self, place: Place, path: str) -> None:
-        self.place, self.path, self.file = place, path, place.root / path
+    def __init__(self, place: Place, path: str, kernel: str = "python3") -> None:
+        self.place, self.path, self.file, self.kernel = place, path, place.root / path, kernel
 
     @property
     def kernels(self) -> Kernels:
@@ -220,7 +248,7 @@ class Notebook:
 
     async def open(self, *sources: str) -> Document:
         """The document with these cells, ``cell-0``, ``cell-1``, …"""
-        put(self.file, sources)
+        put(self.file, sources, self.kernel)
         return await self.place.notebooks.open(self.path)
 
     async def start(self, *sources: str, **options: Any) -> Execution:

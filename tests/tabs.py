@@ -98,13 +98,16 @@ class Window:
         self._awake.set()
 
     async def open(self, path: str, **shown: Any) -> Page:
-        """Open a notebook from its file."""
+        """Open a notebook from its file; back once the server had it taken up what was saved while it was loaded."""
         page = Page(self, path, **shown)
         page.load()
         for other in self.pages.values():
             other.shown["current"] = False
         self.pages[page.name] = page
         await self.shown()
+        if not page.dirty and not page.shown["collaborative"]:
+            await until(lambda: "revert" in self.asked)
+        self.asked.clear()
         return page
 
     def close(self, page: Page) -> None:

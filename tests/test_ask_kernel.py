@@ -123,6 +123,39 @@ def test_fix_explains_the_last_error_and_puts_the_mended_cell_below(kernel: Kern
     assert "site-packages" not in asked
 
 
+def test_fix_names_the_error_first_and_shows_nothing_of_ipythons_own(kernel: Kernel, gateway: Gateway) -> None:
+    failed = kernel.run("def half(:\n    pass")
+    kernel.run("%ask fix --context none", "cell-1")
+    assert sent(gateway).startswith(f"Why does cell [{failed.count}] raise SyntaxError: ")
+    assert "site-packages" not in sent(gateway)
+    assert "def half(:" in sent(gateway).partition("The error:")[2]
+
+
+def test_only_whole_python_is_inserted(kernel: Kernel) -> None:
+    assert kernel.run("%ask --insert --model mixed give").next_inputs == ["a = 1\n\nb = 2"]
+    kernel.run("1 / 0")
+    assert kernel.run("%ask fix --insert --model mixed").next_inputs == ["a = 1"]
+    assert kernel.run("%ask --insert --model cut-code give").next_inputs == []
+
+
+def test_quiet_does_not_hide_a_failure(kernel: Kernel) -> None:
+    ran = kernel.run("kept = 'as it was'\n%ask --quiet --var kept --model status-401 give")
+    assert "> **" in ran.markdown
+    assert kernel.value("kept") == "as it was"
+
+
+def test_an_answer_that_is_no_json_is_shown_as_it_is(kernel: Kernel) -> None:
+    ran = kernel.run("%ask -f json --model prose which?")
+    assert ran.markdown.startswith("No value at all.\n\n*gateway/prose")
+    assert ran.markdown.endswith("> **The answer is not JSON.** `_answer.text` holds what came.")
+
+
+def test_a_cell_that_captures_gets_the_whole_answer_once(kernel: Kernel) -> None:
+    kernel.run("%%capture caught\n%ask --model markdown-200 what is total?")
+    assert kernel.value("len(caught.outputs)") == 1
+    assert kernel.value("'It is computed' in caught.outputs[0].data['text/markdown']") is True
+
+
 def test_again_asks_the_same_with_another_model(kernel: Kernel, gateway: Gateway) -> None:
     kernel.run("%ask --model prose what is {total}?")
     kernel.run("%ask again --model mends")
@@ -131,8 +164,12 @@ def test_again_asks_the_same_with_another_model(kernel: Kernel, gateway: Gateway
 
 def test_models_are_listed_and_chosen_for_the_session(kernel: Kernel, gateway: Gateway) -> None:
     assert "- **`gateway/markdown`** (in use)" in kernel.run("%ask models").markdown
-    kernel.run("%ask use gateway/prose")
+    kernel.run("%ask use prose")
     assert kernel.run("%ask hello").markdown.startswith("No value at all.")
+    listed = kernel.run("%ask models").markdown
+    assert "- **`gateway/prose`** (in use)" in listed or "- **`prose`** (in use)" in listed
+    assert listed.count("(in use)") == 1
+    assert any(request.path.endswith("/models") for request in gateway.requests)
     assert "offline/responder" in kernel.complete("%ask --model ")
 
 

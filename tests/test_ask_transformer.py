@@ -57,10 +57,19 @@ def test_a_continued_line_is_one_question() -> None:
     assert transformed("%ask what is \\\n  this?") == asks("what is    this?")
 
 
+def test_an_assignment_keeps_the_answer_in_that_variable() -> None:
+    assert transformed("told = %ask what is df?") == asks("--var told what is df?")
+    assert transformed("if x:\n    told=%ask --fresh why") == f"if x:\n    {asks('--var told --fresh why')}"
+
+
 @pytest.mark.parametrize(
     "cell",
     [
         "df?",
+        "x = %asking",
+        "x = y = 3",
+        "x = 5 % ask",
+        "f(x)[0] = %ask",
         "df.head??",
         "%ask?",
         "%time x",

@@ -46,6 +46,11 @@ def text(events: list[Any]) -> str:
         ("did I ever fit a linear model?", True),
         ("what does bike-rentals.ipynb say?", True),
         ("where else did we use folium?", True),
+        ("In welchem Notebook plane ich die Wagen?", True),
+        ("Dans quel notebook ai-je calculé les coûts ?", True),
+        ("¿En qué notebook está el modelo?", True),
+        ("哪个笔记本计算了利润？", True),
+        ("Was macht dieses Notebook?", False),
         ("What does this notebook do?", False),
         ("Explain the notebook", False),
         ("Summarise my notebook", False),
@@ -65,6 +70,8 @@ def test_words_that_the_open_notebook_lacks_lead_elsewhere() -> None:
     assert not is_foreign("what does this need?", notebook)
     assert not is_foreign("Explain the error in cell 11", notebook)
     assert not is_foreign("why is the output empty?", notebook)
+    for question in ("Erkläre diese Zelle", "Explique cette cellule", "Explica esta celda", "解释这个单元格"):
+        assert not is_foreign(question, notebook)
     assert not is_foreign("hello", None)
 
 

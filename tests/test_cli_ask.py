@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -100,6 +101,31 @@ async def test_the_question_may_come_from_standard_input(served: Shell, server: 
     status, out, _ = await served.run("-", given="what is\n2 + 2?\n")
     assert status == 0
     assert "what is\n2 + 2?" in out
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no full device")
+@pytest.mark.parametrize("where", [">&-", ">/dev/full"])
+async def test_an_output_that_takes_nothing_is_said_and_the_answer_ends(
+    alone: Shell, gateway: Gateway, where: str
+) -> None:
+    alone.environ |= {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "paced-2000-50"}
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_shell(
+        f"{shlex.join(COMMAND)} hello {where}", cwd=alone.folder, env=alone.environ, stdout=pipe, stderr=pipe
+    )
+    _, err = await asyncio.wait_for(process.communicate(), 60)
+    assert process.returncode == 1
+    assert err.startswith(b"jupyter assistant: The")
+    assert err.count(b"\n") == 1
+    await gateway.until(lambda g: g.open == 0)
+
+
+async def test_a_question_that_is_too_long_is_refused_and_not_cut(alone: Shell, gateway: Gateway) -> None:
+    alone.environ |= {"JUPYTER_ASSISTANT_BASE_URL": gateway.url, "JUPYTER_ASSISTANT_MODEL": "echo"}
+    status, out, err = await alone.run("-", given="a" * 32_001)
+    assert (status, out) == (1, "")
+    assert "more than 32 000 characters" in err
+    assert gateway.posts == []
 
 
 async def test_events_are_printed_one_object_a_line(served: Shell, server: Server, gateway: Gateway) -> None:

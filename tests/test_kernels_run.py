@@ -179,14 +179,15 @@ async def test_code_can_be_run_that_starts_the_kernel(place: Place) -> None:
     assert text_of(execution.cells[0].outputs) == "hello"
 
 
-async def test_a_run_is_found_by_its_id_and_old_ones_are_forgotten(
-    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_run_is_found_by_its_id_and_old_ones_are_forgotten(notebook: Notebook) -> None:
     execution = await notebook.run("1")
     assert notebook.kernels.execution(execution.id) is execution
-    monkeypatch.setattr("jupyter_assistant.notebooks.kernels.KEPT_SECONDS", -1.0)
-    with pytest.raises(ExecutionNotFound):
-        notebook.kernels.execution(execution.id)
+    async with notebook.place.other_kernels(kept_seconds=-1.0) as kernels:
+        execution = await kernels.run(await notebook.open(SLEEP), ["cell-0"])
+        assert kernels.execution(execution.id) is execution
+        await execution.cancel()
+        with pytest.raises(ExecutionNotFound):
+            kernels.execution(execution.id)
 
 
 async def test_waiting_for_a_run_has_an_end(notebook: Notebook) -> None:
@@ -232,22 +233,21 @@ async def test_a_run_can_be_cancelled_at_any_moment(notebook: Notebook) -> None:
     assert (await notebook.run("1")).state == "done"
 
 
-async def test_a_cell_that_ignores_the_interrupt_is_said_to_run_on(
-    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jupyter_assistant.notebooks.kernels.executions.GRACE", 0.3)
+async def test_a_cell_that_ignores_the_interrupt_is_said_to_run_on(notebook: Notebook) -> None:
     stubborn = (
         "import signal, time, pathlib\nbefore = signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
         "while not pathlib.Path('stop').exists(): time.sleep(0.01)\nsignal.signal(signal.SIGINT, before)"
     )
-    execution = await notebook.run(stubborn, timeout_s=0.5)
-    assert execution.state == "timeout"
-    assert "still running after the interrupt" in execution.note
-    waiting = await notebook.start("1")
-    assert not await waiting.wait(0.2)
-    assert waiting.state == "waiting"
-    (notebook.place.root / "stop").touch()
-    assert (await over(waiting)).state == "done"
+    async with notebook.place.other_kernels(grace=0.3) as kernels:
+        document = await notebook.open(stubborn, "1")
+        execution = await over(await kernels.run(document, ["cell-0"], timeout_s=0.5))
+        assert execution.state == "timeout"
+        assert "still running after the interrupt" in execution.note
+        waiting = await kernels.run(document, ["cell-1"])
+        assert not await waiting.wait(0.2)
+        assert waiting.state == "waiting"
+        (notebook.place.root / "stop").touch()
+        assert (await over(waiting)).state == "done"
 
 
 @pytest.mark.parametrize("code", ["input('name?')", "import getpass; getpass.getpass()"])

@@ -12,7 +12,7 @@ import pytest
 from jupyter_assistant.errors import KernelBusy, KernelUnable, VariableNotFound
 from jupyter_assistant.notebooks.kernels import Variable
 from jupyter_assistant.notebooks.kernels import probe as probed
-from tests.kernels import Notebook, Place, jp_asyncio_loop, notebook, over, place, text_of, until
+from tests.kernels import ANOTHER, Notebook, Place, jp_asyncio_loop, notebook, over, place, text_of, until
 
 __all__ = ["jp_asyncio_loop", "notebook", "place"]
 
@@ -178,11 +178,10 @@ async def test_the_users_figures_output_and_input_are_not_touched(notebook: Note
         await until(lambda: [said for said in cell.heard if said.kind == "display_data"])
 
 
-async def test_a_python_kernel_that_is_not_ipythons_is_asked_when_it_is_idle(
-    notebook: Notebook, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("jupyter_assistant.notebooks.kernels.variables.IPYTHON", "another")
-    await notebook.run("%reset -f\nanswer = 42")
+async def test_a_python_kernel_that_is_not_ipythons_is_asked_when_it_is_idle(place: Place) -> None:
+    place.kernelspec("another", ANOTHER)
+    notebook = Notebook(place, place.write("pass", kernel="another"), kernel="another")
+    await notebook.run("answer = 42")
     assert set(await known(notebook)) == {"answer"}
     found = await asyncio.gather(*(notebook.kernels.inspect(notebook.path, "answer") for _ in range(3)))
     assert [each.variable.summary for each in found] == ["42"] * 3

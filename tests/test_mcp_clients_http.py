@@ -8,8 +8,11 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from jupyter_server.auth.identity import IdentityProvider, PasswordIdentityProvider, User
 
 from jupyter_assistant.cli import CLIENTS, main
+from jupyter_assistant.server.clients import OTHER_TOKEN
+from jupyter_assistant.server.handlers.clients import remark
 from tests.conftest import Json, Server
 
 TOKEN = "a-very-secret-token"
@@ -74,6 +77,37 @@ async def test_a_client_on_another_machine_is_told_of_the_server_and_starts_a_pr
     assert f"https://hub.example{base}" in found[1]["text"]
     assert '"jupyter-assistant"' in found[1]["text"]
     assert server.app.identity_provider.token not in json.dumps(found)
+
+
+class Hub(IdentityProvider):
+    """Somebody else's, who knows everybody."""
+
+    async def get_user(self, handler: object) -> User:
+        return User("ann")
+
+
+PASSWORD = "argon2:$argon2id$v=19$m=10240,t=10,p=8$c2FsdA$aGFzaA"
+
+
+@pytest.mark.parametrize(
+    ("provider", "told"),
+    [
+        (IdentityProvider(token="a"), ""),
+        (PasswordIdentityProvider(token="a", hashed_password=PASSWORD), ""),
+        (PasswordIdentityProvider(token="", hashed_password=PASSWORD), "start it with one"),
+        (PasswordIdentityProvider(token="", hashed_password=""), "any token will do"),
+        (Hub(token="a"), "the hub"),
+    ],
+)
+def test_what_there_is_to_say_of_a_token_is_said(provider: IdentityProvider, told: str) -> None:
+    assert told in remark(provider)
+    assert bool(told) is bool(remark(provider))
+
+
+async def test_where_the_token_is_not_the_servers_own_each_form_says_so(server: Server) -> None:
+    server.app.web_app.settings["identity_provider"] = Hub(token="")
+    for each in (await listed(server, "http://localhost:8888"))["clients"]:
+        assert [form["note"].endswith(OTHER_TOKEN) for form in each["forms"]] == [True, True]
 
 
 async def test_without_an_origin_it_is_the_address_that_was_asked(server: Server) -> None:

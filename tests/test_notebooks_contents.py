@@ -53,10 +53,10 @@ class Shelf:
 class AsyncShelf(Shelf):
     """The same, asynchronous."""
 
-    async def file_exists(self, path: str) -> bool:  # type: ignore[override]
+    async def file_exists(self, path: str) -> bool:  # type: ignore[override]  # traitlets' manager is synchronous
         return super().file_exists(path)
 
-    async def get(self, path: str, content: bool = True, type: str | None = None) -> Json:  # type: ignore[override]
+    async def get(self, path: str, content: bool = True, type: str | None = None) -> Json:  # type: ignore[override]  # traitlets' manager is synchronous
         return super().get(path, content, type)
 
 

@@ -12,14 +12,15 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
-from nbformat.sign import NotebookNotary
+from nbformat.sign import MemorySignatureStore, NotebookNotary
 from tornado.web import HTTPError
 
 from jupyter_assistant.errors import (
@@ -49,9 +50,10 @@ HTML = {
 class Served:
     """A folder under a stock manager, as the server has it, with our notebooks over it."""
 
-    def __init__(self, root: Path, data: Path) -> None:
+    def __init__(self, root: Path, data: Path, notary: NotebookNotary | None = None) -> None:
         self.root = root
-        self.manager = AsyncLargeFileManager(root_dir=str(root), notary=NotebookNotary(data_dir=str(data)))
+        notary = notary or NotebookNotary(data_dir=str(data))
+        self.manager = AsyncLargeFileManager(root_dir=str(root), notary=notary)
         self.notebooks = Notebooks(self.manager, root_dir=root, log=logging.getLogger("test"))
 
     async def put(self, content: Json | bytes, name: str = "a.ipynb") -> Document:
@@ -79,6 +81,14 @@ def served(tmp_path: Path, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterat
     yield served
     jp_asyncio_loop.run_until_complete(served.notebooks.close())
     served.manager.notary.close()
+
+
+@asynccontextmanager
+async def another(served: Served) -> AsyncIterator[Notebooks]:
+    """Somebody who knows nothing yet."""
+    notebooks = Notebooks(served.manager, root_dir=served.root, log=logging.getLogger("test"))
+    yield notebooks
+    await notebooks.close()
 
 
 def cell(name: str, source: str, *outputs: Json) -> Json:
@@ -344,6 +354,31 @@ async def test_what_a_crash_left_is_removed_by_a_later_edit(served: Served) -> N
     assert served.names() == {"a.ipynb", ".assistant-new.tmp", "mine.tmp"}
 
 
+# ---------------------------------------------------------------- read after an edit
+
+
+@sizes
+async def test_what_an_edit_made_is_known_without_reading_the_file_again(served: Served, content: Json) -> None:
+    document = await served.put(content)
+    change = await document.apply([Replace("b", "3"), SetOutputs("b", (HTML,), 3)])
+    found = await document.read()
+    assert found is await document.read()
+    assert found.revision == change.revision
+    async with another(served) as notebooks:
+        assert await (await notebooks.open("a.ipynb")).read() == found
+
+
+@sizes
+async def test_what_others_write_the_moment_after_an_edit_is_read(served: Served, content: Json) -> None:
+    document = await served.put(content)
+    file = served.root / "a.ipynb"
+    for number in range(10, 30):
+        await document.apply([Replace("b", f"ours{number}")])
+        with file.open("r+b") as opened:
+            opened.write(file.read_bytes().replace(b"ours", b"them"))
+        assert (await document.read()).cells[1].source == f"them{number}"
+
+
 # ---------------------------------------------------------------- trust
 
 
@@ -381,6 +416,27 @@ async def test_a_trusted_notebook_stays_trusted(served: Served, content: Json) -
     await document.apply([Replace("b", "3")])
     await document.apply([Insert((NewCell("code", "new"),)), SetOutputs("b", (HTML,), 3)])
     assert await served.is_trusted()
+
+
+async def test_trust_is_kept_without_the_loop_waiting_for_the_notarys_disk(served: Served) -> None:
+    document = await served.put(SMALL_ONE)
+    await served.trust()
+    asked: list[str] = []
+    served.manager.notary.store.db.set_trace_callback(asked.append)
+    await document.apply([Replace("b", "3")])
+    assert asked == []
+    served.manager.notary.store.db.set_trace_callback(None)
+    assert await served.is_trusted()
+
+
+async def test_trust_is_kept_where_the_notary_has_a_store_of_another_kind(tmp_path: Path) -> None:
+    notary = NotebookNotary(data_dir=str(tmp_path), store_factory=MemorySignatureStore)
+    served = Served(tmp_path, tmp_path, notary)
+    document = await served.put(SMALL_ONE)
+    await served.trust()
+    await document.apply([Replace("b", "3")])
+    assert await served.is_trusted()
+    await served.notebooks.close()
 
 
 @sizes

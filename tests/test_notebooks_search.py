@@ -36,9 +36,11 @@ Json = dict[str, Any]
 
 
 @asynccontextmanager
-async def opened(root: Path, index: Path | None = None, **traits: Any) -> AsyncIterator[Notebooks]:
+async def opened(
+    root: Path, index: Path | None = None, *, settled: float = tree.SETTLED, **traits: Any
+) -> AsyncIterator[Notebooks]:
     manager = AsyncLargeFileManager(root_dir=str(root), **traits)
-    notebooks = Notebooks(manager, root_dir=root, log=LOG, index_dir=index)
+    notebooks = Notebooks(manager, root_dir=root, log=LOG, index_dir=index, settled=settled)
     try:
         yield notebooks
     finally:
@@ -72,9 +74,9 @@ async def paths(notebooks: Notebooks, query: str, path: str = "") -> list[str]:
     return [place.path for place in await whole(notebooks, query, path)]
 
 
-def indexed(*sources: str, output: str = "", error: CellError | None = None) -> Index:
+def indexed(*sources: str, output: str = "", error: CellError | None = None, **options: int) -> Index:
     """An index in memory of one notebook ``sales.ipynb``."""
-    index = Index(None, log=LOG)
+    index = Index(None, log=LOG, **options)
     outputs = (Output("stream", output, error=error),) if output or error else ()
     cells = tuple(
         Cell(f"c{n}", n, "markdown" if source.startswith("#") else "code", source, () if n else outputs)
@@ -108,6 +110,8 @@ def found(index: Index, query: str) -> list[str]:
         ("# Umsa\u0308tze", "umsätze"),
         ("# naïve façade", "NAIVE facade"),
         ("# 売上高の推移", "売上"),
+        ("利润 = 金额 * 成本率", "利润是怎么计算的？"),
+        ("df['利润'] = 1", "df的利润怎么算"),
         ("# The models were plotted", "model plotting"),
         ("x = 'C++ & *'", "C++"),
         ("# running mean of prices", '"running mean"'),
@@ -160,9 +164,8 @@ def test_a_question_is_found_by_its_telling_words() -> None:
         assert found(index, "what is this and where") == ["c1"]
 
 
-def test_a_common_word_does_not_hide_a_rare_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jupyter_assistant.notebooks.search.answers.CANDIDATES", 5)
-    with closing(indexed(*["import pandas"] * 20, "pandas rare", "rare")) as index:
+def test_a_common_word_does_not_hide_a_rare_one() -> None:
+    with closing(indexed(*["import pandas"] * 20, "pandas rare", "rare", candidates=5)) as index:
         assert found(index, "pandas rare") == ["c20", "c21"]
         assert len(found(index, "pandas missing")) > 0
 
@@ -274,10 +277,9 @@ async def test_a_cell_just_saved_is_found_at_once(tmp_path: Path) -> None:
 async def test_what_is_written_without_touching_a_folder_is_found_a_little_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tree, "SETTLED", -60.0)  # at once
     monkeypatch.setattr(upkeep, "FRESH", 0.2)
     file = write(tmp_path, "a.ipynb", "before = 1")
-    async with opened(tmp_path) as notebooks:
+    async with opened(tmp_path, settled=-60.0) as notebooks:  # at once
         assert await paths(notebooks, "before") == ["a.ipynb"]
         write(tmp_path, "a.ipynb", "after = 1")
         while not await paths(notebooks, "after"):
@@ -383,15 +385,14 @@ async def test_nothing_is_made_before_the_first_search_and_then_a_private_file(t
         assert index.stat().st_mode & 0o777 == 0o700
 
 
-async def test_the_index_is_used_again_by_the_next_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tree, "SETTLED", -60)  # as if all had been written a minute ago
+async def test_the_index_is_used_again_by_the_next_server(tmp_path: Path) -> None:
     root, index = tmp_path / "root", tmp_path / "data"
     write(root, "a.ipynb", "needle = 1", at=LONG_AGO)
-    async with opened(root, index) as notebooks:
+    async with opened(root, index, settled=-60.0) as notebooks:  # as if all had been written a minute ago
         await whole(notebooks, "needle")
     with closing(sqlite3.connect(index_of(index))) as connection, connection:
         connection.execute("UPDATE cells SET title = 'from the index'")
-    async with opened(root, index) as notebooks:
+    async with opened(root, index, settled=-60.0) as notebooks:
         assert [place.title for place in await whole(notebooks, "needle")] == ["from the index"]
 
 

@@ -45,10 +45,12 @@ class Workspace:
         return self.made.setdefault((self.model, self.key), made)
 
     @asynccontextmanager
-    async def opened(self) -> AsyncIterator[Notebooks]:
+    async def opened(self, pace: Pace = PACE) -> AsyncIterator[Notebooks]:
         manager = AsyncLargeFileManager(root_dir=str(self.root))
         index = self.root.parent / "index"
-        notebooks = Notebooks(manager, root_dir=self.root, log=LOG, index_dir=index, embedder=self.embedder)
+        notebooks = Notebooks(
+            manager, root_dir=self.root, log=LOG, index_dir=index, embedder=self.embedder, search_pace=pace
+        )
         try:
             yield notebooks
         finally:
@@ -204,12 +206,9 @@ async def test_a_mended_key_is_tried_at_once(workspace: Workspace) -> None:
         assert (await notebooks.search("weather")).note == ""
 
 
-async def test_a_silent_endpoint_does_not_hold_a_search_up(
-    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(meaning, "SECONDS", 0.05)
+async def test_a_silent_endpoint_does_not_hold_a_search_up(workspace: Workspace) -> None:
     workspace.model = "stall"
-    async with workspace.opened() as notebooks:
+    async with workspace.opened(Pace(vector=0.05)) as notebooks:
         while not (found := await notebooks.search("weather")).complete:
             pass
         assert len(found.places) == 2

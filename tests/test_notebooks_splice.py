@@ -39,7 +39,9 @@ LONG = "data:" + "A" * 100_000
 
 def made(data: bytes, *edits: Edit) -> bytes:
     plan = decide(digest(parsed(data), path="a.ipynb", revision=""), edits, {})
-    return b"".join(spliced(data, plan.known, plan.cells, plan.upgrade))
+    result = b"".join(spliced(data, plan.known, plan.cells, plan.upgrade))
+    assert b"".join(spliced(data, plan.known, plan.cells, plan.upgrade, guess=True)) == result
+    return result
 
 
 def cell_spans(data: bytes) -> list[tuple[int, int]]:

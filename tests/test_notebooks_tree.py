@@ -37,7 +37,7 @@ def tree(
     """The tree below ``root``, on a system that opens folders and on one that does not."""
     monkeypatch.setattr(tree_module, "_BY_DESCRIPTOR", request.param and tree_module._BY_DESCRIPTOR)
     (tmp_path / "root").mkdir()
-    tree = Tree(tmp_path / "root", allow_hidden=lambda: False)
+    tree = Tree(tmp_path / "root", allow_hidden=lambda: False, settled=0.1)
     yield tree
     jp_asyncio_loop.run_until_complete(tree.close())
 
@@ -54,9 +54,8 @@ def made(root: Path, *paths: str) -> None:
 
 
 @pytest.fixture
-def settle(root: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+def settle(root: Path) -> Callable[[], None]:
     """Waits until the file system's clock tells later changes from what is there, a twentieth of the usual time."""
-    monkeypatch.setattr(tree_module, "SETTLED", 0.1)
 
     def settled() -> None:
         newest = max(max(found.st_mtime, found.st_ctime) for found in map(os.lstat, [root, *root.rglob("*")]))

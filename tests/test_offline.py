@@ -261,8 +261,8 @@ def shell() -> Iterator[Shell]:
     if shell.history_manager:
         shell.history_manager.enabled = False
     yield shell
-    shell.reset()  # type: ignore[no-untyped-call]
-    shell.restore_sys_module_state()  # type: ignore[no-untyped-call]
+    shell.reset()  # type: ignore[no-untyped-call]  # IPython has few types
+    shell.restore_sys_module_state()  # type: ignore[no-untyped-call]  # IPython has few types
     Shell.clear_instance()
 
 
@@ -276,7 +276,7 @@ def run(shell: Shell, sources: Sequence[str], skip: Sequence[int] = ()) -> Snaps
         shell.errors.clear()
         count = shell.execution_count
         with contextlib.redirect_stdout(io.StringIO()) as said:
-            shell.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]
+            shell.run_cell(source, store_history=True)  # type: ignore[no-untyped-call]  # IPython has few types
         outputs = [Output("stream", said.getvalue())] if said.getvalue() else []
         outputs += [Output("error", error=error) for error in shell.errors]
         cells.append(Cell(f"c{at}", at, "code", source, tuple(outputs), count))

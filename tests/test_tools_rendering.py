@@ -9,7 +9,7 @@ import sys
 import traceback
 from typing import Any
 
-import pandas as pd  # type: ignore[import-untyped]
+import pandas as pd  # type: ignore[import-untyped]  # pandas has no types
 import PIL.Image
 import pytest
 from hypothesis import given

@@ -17,7 +17,10 @@ function starting(asks: boolean): { readonly session: ISessionContext; readonly 
   const session = {
     isReady: false,
     ready: new Promise<void>(resolve => {
-      start = resolve;
+      start = () => {
+        session.hasNoKernel = false;
+        resolve();
+      };
     }),
     initialize: () => Promise.resolve(asks),
     hasNoKernel: asks,

@@ -33,9 +33,16 @@ class Others:
 
 
 async def find(
-    notebooks: Notebooks, question: str, *, besides: str | None, asked_for: bool, send: bool = True
+    notebooks: Notebooks,
+    question: str,
+    *,
+    besides: str | None,
+    asked_for: bool,
+    send: bool = True,
+    unasked: float = UNASKED,
 ) -> Others:
-    """The cells of other notebooks than ``besides`` that fit ``question``; ``asked_for``: it speaks of others.
+    """The cells of other notebooks than ``besides`` that fit ``question``; ``asked_for``: it speaks of others,
+    and else the search has ``unasked`` seconds.
 
     Unless ``send``, nothing is sent to an endpoint for embeddings.
     """
@@ -43,7 +50,7 @@ async def find(
         found, note = await _cells(notebooks, question, besides, PATIENCE, send)
         return Others(chosen(found, asked_for=True), note)
     try:
-        found, _ = await asyncio.wait_for(_cells(notebooks, question, besides, 0, send), UNASKED)
+        found, _ = await asyncio.wait_for(_cells(notebooks, question, besides, 0, send), unasked)
     except asyncio.TimeoutError:
         return Others()
     return Others(chosen(found, asked_for=False))

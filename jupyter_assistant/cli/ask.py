@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from ..errors import InvalidInput, NotebookNotFound, ServerNotFound
+from ..errors import AssistantError, InvalidInput, NotebookNotFound, ServerNotFound
 from ..kernel.client import Server, find, holds, real
 
 if TYPE_CHECKING:
@@ -27,6 +27,13 @@ ANSWERED, FAILED, INCOMPLETE, INTERRUPTED = 0, 1, 3, 130
 """Exit statuses; 2 is a wrong command line."""
 
 QUESTION_CHARS = 32_000
+
+
+class Unwritable(AssistantError):
+    """Standard output takes nothing."""
+
+    code = "unwritable"
+    default_hint = "Send the answer to a file or a program that takes it."
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,8 @@ class Wish:
 
 def ask(wish: Wish) -> int:
     """Ask, print the answer while it comes, and give the exit status."""
+    if getattr(sys, "stdout", None) is None:  # it was closed by whoever started this
+        raise Unwritable("There is no standard output for the answer.")
     text = _text(wish.question)
     notebook = _notebook(wish.notebook)
     server = _server(wish, notebook)
@@ -56,6 +65,8 @@ def _text(question: str) -> str:
     text = sys.stdin.read(QUESTION_CHARS + 1) if question == "-" else question
     if not text.strip():
         raise InvalidInput("question", "is empty.", 'Write it behind the command: jupyter assistant ask "…".')
+    if len(text) > QUESTION_CHARS:
+        raise InvalidInput("question", "has more than 32 000 characters.", "Ask about a part of it.")
     return text
 
 
@@ -133,8 +144,16 @@ def _printed(answer: Iterable[Event], wish: Wish) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or the interpreter's own flush complains
+        _give_up_output()
         return INCOMPLETE
+    except OSError as error:  # of standard output: what goes wrong on the way to the model is an event
+        _give_up_output()
+        raise Unwritable(f"The answer cannot be written: {error.strerror}.") from error
+
+
+def _give_up_output() -> None:
+    """What could not be written stays unwritten: else the interpreter tries again at its end, and complains."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _each(answer: Iterable[Event], show: Any) -> Iterator[Event]:

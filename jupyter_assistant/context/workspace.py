@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from ..messages import ContextItem
 from ..notebooks.cells import Cell, Snapshot
 from .excerpts import Redact, encodable, estimate_tokens
-from .relevance import asked_names, asked_words, read
 from .rendering import cell_item, number
+from .words import asked_names, asked_words, read
 
 MOST_CELLS = 8
 """Cells of other notebooks that go with one question."""
@@ -28,12 +28,16 @@ _OF_BEST = 0.35
 _BEYOND = re.compile(
     r"\bnotebooks\b|\b(?:another|other|any|every|each|which|what) notebook\b"
     r"|\bworkspace\b|\bin (?:the|this|my) (?:whole )?project\b|\belsewhere\b|\b(?:any|some)where else\b|\banywhere\b"
+    r"|\b(?:welche[mnrs]?|andere[mnrs]?|jede[mnrs]?) notebook\b"
+    r"|\b(?:quel|autre|chaque) (?:notebook|carnet)\b|\bcarnets\b"
+    r"|\b(?:qué|otro|cada) (?:notebook|cuaderno)\b|\bcuadernos\b|(?:哪个|哪些|其他|别的|所有)(?:的)?(?:笔记本|notebook)"
     r"|\bother (?:files?|analys[ei]s)\b|\bdid (?:I|we) (?:ever|already)\b|\bwhere (?:else )?(?:did|have) (?:I|we)\b",
     re.IGNORECASE,
 )
 _HERE = re.compile(
     r"\b(?:this|that|these|here|it|cells?|notebook|selection|line|output|plot|errors?|exceptions?|traceback|bugs?"
-    r"|fail(?:s|ed|ing|ure)?|broken?|wrong|works?|runs?|above|below)\b",
+    r"|fail(?:s|ed|ing|ure)?|broken?|wrong|works?|runs?|above|below"
+    r"|dies(?:e[mnrs]?)?|hier|zellen?|fehler|cette|cellules?|ici|erreurs?|esta|celdas?|aquí)\b|这|单元格|错误|报错",
     re.IGNORECASE,
 )
 """What people say of the notebook they look at."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from .transcript import Transcript, blocks, quoted, tame, value
+from .transcript import Transcript, blocks, code_of, quoted, tame, value
 
 Json = dict[str, Any]
 
@@ -50,8 +50,11 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """All code of the answer, a blank line between its blocks; empty when there is none."""
-        return "\n\n".join(code for _, code in self.blocks)
+        """The answer's code for this kernel, a blank line between its blocks; empty when there is none.
+
+        Blocks that name another language, a shell's or an output, are left out where there is any Python.
+        """
+        return code_of(self.blocks)
 
     def json(self) -> Any:
         """The answer's JSON value. Raises ValueError when it has none."""

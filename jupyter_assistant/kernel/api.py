@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from typing import Any
 
 from ..errors import AnswerFailed
@@ -51,7 +51,7 @@ def ask(question: str, *, model: str | None = None, context: str = "notebook", f
 
 async def stream_aio(
     question: str, *, model: str | None = None, context: str = "notebook", fresh: bool = False
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event, None]:
     """``stream`` for a running loop, which goes on meanwhile: ``async for event in stream.aio(...)``."""
     loop = asyncio.get_running_loop()
     arrived: asyncio.Queue[Event | BaseException | None] = asyncio.Queue()
@@ -70,14 +70,14 @@ async def stream_aio(
 async def ask_aio(question: str, *, model: str | None = None, context: str = "notebook", fresh: bool = False) -> Answer:
     """``ask`` for a running loop: ``answer = await ask.aio(...)``."""
     transcript = Transcript()
-    async with contextlib.aclosing(stream_aio(question, model=model, context=context, fresh=fresh)) as events:  # type: ignore[type-var]
+    async with contextlib.aclosing(stream_aio(question, model=model, context=context, fresh=fresh)) as events:
         async for event in events:
             transcript.take(event)
     return _whole(transcript)
 
 
-ask.aio = ask_aio  # type: ignore[attr-defined]
-stream.aio = stream_aio  # type: ignore[attr-defined]
+ask.aio = ask_aio  # type: ignore[attr-defined]  # a function declares no attributes
+stream.aio = stream_aio  # type: ignore[attr-defined]  # as above
 
 
 class _Reader(threading.Thread):
@@ -122,10 +122,11 @@ def _asked(question: str, model: str | None, context: str, fresh: bool) -> Asked
     running = shell()
     if running is None:
         return Asked(question, model, context, fresh)
-    from . import finding, surroundings
+    from . import finding, magic, surroundings
 
-    filled = fill(question, running.user_ns)
-    around = () if finding.server() else surroundings.items(running.user_ns, running.user_ns_hidden, {}, context)
+    names, failures = running.user_ns, magic.failures(running)
+    filled = fill(question, {"Err": failures, **names})
+    around = () if finding.server() else surroundings.items(names, running.user_ns_hidden, failures, context)
     return Asked(filled.text, model, context, fresh, filled.variables, asking_cell(running), around)
 
 

@@ -6,6 +6,8 @@ before goes on until something new is begun; nothing stays open between two ques
 
 from __future__ import annotations
 
+import ast
+import linecache
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -16,6 +18,7 @@ from ..errors import ConversationBusy, NotFound, ServerRefused
 from ..messages import ContextItem, Variable
 from . import finding
 from .client.stream import Event
+from .failure import CELL_FILE
 
 if TYPE_CHECKING:
     from .client.stream import Answer as FromServer
@@ -126,9 +129,12 @@ class Session:
         return exchange
 
     def models(self) -> Json:
-        """The models that can be asked, as ``GET models`` lists them."""
+        """The models that can be asked, as ``GET models`` lists them; the configured endpoints are asked for theirs."""
         talk = self.talk()
-        return self.local.models() if talk is None else dict(talk.get("models"))
+        if talk is None:
+            return self.local.models()
+        status, told = talk.request("POST", "models/refresh", {})
+        return dict(told if status == 200 else talk.get("models"))
 
     def conversations(self) -> list[Json]:
         """The user's conversations, newest first; without a server those of this process."""
@@ -223,6 +229,24 @@ def shell() -> Any:
     """The running IPython, or None; IPython is not imported for it."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None else None
+
+
+def asks_alone() -> bool:
+    """Whether the statement of the cell that asks now does nothing else, such as a loop's next turn.
+
+    True where no cell is found: in a kernel that names its cells otherwise.
+    """
+    frame = sys._getframe()
+    while not CELL_FILE.search(frame.f_code.co_filename):
+        if frame.f_back is None:
+            return True
+        frame = frame.f_back
+    source = "".join(linecache.getlines(frame.f_code.co_filename))
+    with suppress(SyntaxError):
+        for node in ast.parse(source).body:
+            if node.lineno <= frame.f_lineno <= (node.end_lineno or node.lineno):
+                return isinstance(node, ast.Expr)
+    return True
 
 
 def asking_cell(shell: Any) -> Cell:

@@ -6,6 +6,7 @@ The law: nothing of a value is changed, a value that cannot be looked at says so
 from __future__ import annotations
 
 import inspect
+import math
 import reprlib
 from collections.abc import Callable, Sized
 from contextlib import suppress
@@ -14,6 +15,8 @@ from typing import Any
 from ..messages import Variable
 
 CHARS = 4_000
+LARGE = 10_000_000
+"""Values up to which an array is looked at whole."""
 INLINE = 200
 """Characters up to which a plain value is written into the question itself."""
 
@@ -72,6 +75,12 @@ def _has(*names: str) -> Callable[[Any], bool]:
     return lambda value: not isinstance(value, type) and all(hasattr(value, name) for name in names)
 
 
+def _lazy(value: Any) -> str:
+    """A frame that would have to be computed first: what it is, not what it holds."""
+    names = [str(column) for column in value.columns]
+    return f"columns: {', '.join(names[:100])}\nnot computed yet: its rows are not known"
+
+
 def _frame(value: Any) -> str:
     types = value.dtypes
     if hasattr(types, "items"):  # pandas
@@ -81,15 +90,17 @@ def _frame(value: Any) -> str:
 
 
 def _series(value: Any) -> str:
-    return f"dtype: {value.dtype}\nfirst values:\n{value.head(10)}\n{value.describe()}"
+    summary = value.describe() if len(value) <= LARGE else "too long for a summary"
+    return f"dtype: {value.dtype}\nfirst values:\n{value.head(10)}\n{summary}"
 
 
 def _array(value: Any) -> str:
     lines = [f"dtype: {value.dtype}"]
-    with suppress(Exception):
-        lines.append(f"min {value.min()}, max {value.max()}, mean {value.mean()}")
-    flat = value.ravel()[:20]
-    return "\n".join([*lines, f"first values: {flat.tolist()}"])
+    if math.prod(value.shape) <= LARGE:
+        with suppress(Exception):
+            lines.append(f"min {value.min()}, max {value.max()}, mean {value.mean()}")
+    first = value[tuple(slice(20) for _ in value.shape)]  # a view: to flatten may copy all of it
+    return "\n".join([*lines, f"first values: {first.ravel()[:20].tolist()}"])
 
 
 def _figure(value: Any) -> str:
@@ -126,6 +137,11 @@ def _module(value: Any) -> str:
     return f"module {value.__name__}\n{(inspect.getdoc(value) or '').partition(chr(10))[0]}"
 
 
+def _is_lazy(value: Any) -> bool:
+    """Whether it is a frame of Dask's, Spark's or Polars' that computes only when told to."""
+    return hasattr(value, "columns") and (hasattr(type(value), "compute") or hasattr(type(value), "collect"))
+
+
 def _is_code(value: object) -> bool:
     return inspect.isroutine(value) or inspect.isclass(value)
 
@@ -133,6 +149,7 @@ def _is_code(value: object) -> bool:
 _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], str]], ...] = (
     (inspect.ismodule, _module),
     (_is_code, _callable),
+    (_is_lazy, _lazy),
     (_has("columns", "dtypes", "head"), _frame),
     (_has("dtype", "head", "describe"), _series),
     (_has("get_size_inches", "axes"), _figure),

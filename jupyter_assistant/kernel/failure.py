@@ -20,8 +20,12 @@ KEPT = 100
 """Failed cells that are remembered."""
 SOURCE_CHARS = 6_000
 TRACE_CHARS = 4_000
+LINE_CHARS = 120
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
-_CELL_FILE = re.compile(r"ipykernel_\d+|<ipython-input-")
+_NAMED = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?$")
+"""The line of a traceback that names the exception."""
+CELL_FILE = re.compile(r"ipykernel_\d+|<ipython-input-")
+"""The file of a cell, by its name in a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,9 +39,18 @@ class Failure:
     @property
     def question(self) -> str:
         """What to ask about it."""
-        said = "Explain this error, then give the whole mended cell as the first code block of your answer."
-        cell = f"\n\nThe cell{f' [{self.number}]' if self.number else ''}:\n\n{_fenced(self.source, 'python')}"
-        return f"{said}{cell if self.source else ''}\n\nThe error:\n\n{_fenced(self.text, 'text')}"
+        cell = f"cell [{self.number}]" if self.number else "the cell"
+        said = (
+            f"Why does {cell} raise {self.said}? Explain it, then give the whole mended cell as the first code block."
+        )
+        source = f"\n\nThe cell:\n\n{_fenced(self.source, 'python')}" if self.source else ""
+        return f"{said}{source}\n\nThe error:\n\n{_fenced(self.text, 'text')}"
+
+    @property
+    def said(self) -> str:
+        """The error in a line, as a conversation's title can bear it."""
+        line = next((line for line in reversed(self.text.splitlines()) if _NAMED.match(line)), "this error")
+        return line if len(line) <= LINE_CHARS else f"{line[:LINE_CHARS]}…"
 
 
 class Failures(Mapping[int, str]):
@@ -83,7 +96,8 @@ def before() -> Failure | None:
 def told(error: BaseException) -> str:
     """A traceback without the frames of the machinery around cells, and without colours."""
     try:
-        trace = _from_cell(error.__traceback__)
+        never_ran = isinstance(error, SyntaxError) and CELL_FILE.search(error.filename or "")
+        trace = None if never_ran else _from_cell(error.__traceback__)
         text = "".join(traceback.format_exception(type(error), error, trace, limit=-20))
     except Exception as failed:  # an exception's own code may raise anything
         text = f"{type(error).__name__} (cannot be shown: {type(failed).__name__})"
@@ -93,7 +107,7 @@ def told(error: BaseException) -> str:
 def _from_cell(trace: TracebackType | None) -> TracebackType | None:
     """The traceback from the cell's own frame on; all of it when no frame is a cell's."""
     at = trace
-    while at is not None and not _CELL_FILE.search(at.tb_frame.f_code.co_filename):
+    while at is not None and not CELL_FILE.search(at.tb_frame.f_code.co_filename):
         at = at.tb_next
     return at or trace
 
@@ -101,7 +115,7 @@ def _from_cell(trace: TracebackType | None) -> TracebackType | None:
 def _source(trace: TracebackType | None) -> str:
     cell = _from_cell(trace)
     file = cell.tb_frame.f_code.co_filename if cell else ""
-    return "".join(linecache.getlines(file)) if _CELL_FILE.search(file) else ""
+    return "".join(linecache.getlines(file)) if CELL_FILE.search(file) else ""
 
 
 def _fenced(text: str, language: str) -> str:

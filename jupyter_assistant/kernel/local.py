@@ -239,7 +239,8 @@ class Answer:
         except asyncio.CancelledError:
             reason = "cancelled"
         except AssistantError as error:
-            self._emit(Failed(error.code, error.text, error.hint, error.retry_after))
+            hint = error.hint.replace("start the server again", "start this program again")
+            self._emit(Failed(error.code, error.text, hint, error.retry_after))
         except Exception as error:  # the end of a task: its failure becomes an event
             self._emit(Failed("internal", f"The assistant failed: {type(error).__name__}.", "Ask again."))
         finally:

@@ -6,7 +6,7 @@ expands nothing in it; whatever goes wrong is a sentence in the output, never a 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 
 NAME = "ask"
 _LOADED = "jupyter_assistant"
+
+
+class Interrupted(KeyboardInterrupt):
+    """An answer was stopped, and with it what the cell would have done next."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["KeyboardInterrupt"]
 
 
 class Ask:
@@ -39,7 +46,7 @@ class Ask:
             """Ask the assistant about this notebook: ``%ask question``; ``%ask help`` tells the rest."""
             self.run(line, cell)
 
-        ask._ipython_magic_no_var_expand = True  # type: ignore[attr-defined]
+        setattr(ask, "_ipython_magic_no_var_expand", True)  # noqa: B010  # a function declares no attributes
         shell.register_magic_function(ask, "line_cell", NAME)
         shell.input_transformers_cleanup.append(keep_questions)
         if (matchers := self._matchers) is not None:
@@ -79,7 +86,9 @@ class Ask:
         except InvalidInput as error:
             raise UsageError(f"{error.text} {error.hint}") from None
         except AssistantError as error:
-            self._say(f"> **{error.text}** {error.hint}")
+            from .transcript import quoted
+
+            self._say(quoted({"text": error.text, "hint": error.hint}))
 
     # ------------------------------------------------------------ questions
 
@@ -99,36 +108,34 @@ class Ask:
     def _answered(self, line: Line, asked: Asked) -> Answer:
         """Ask, show the answer as it comes, and do with it what the options say."""
         from .answer import Answer
-        from .asking import session
+        from .asking import asks_alone, session
         from .showing import follow
         from .transcript import Transcript
 
         transcript = Transcript(format=line.format)
-        follow(lambda: session().ask(asked), transcript, self._view(line))
+        interrupted = follow(lambda: session().ask(asked), transcript, self._view(line))
         answer = Answer.of(transcript)
         self._shell.user_ns["_answer"] = answer
         self._keep(line, transcript, answer)
+        if interrupted and not asks_alone():
+            raise Interrupted
         return answer
 
     def _keep(self, line: Line, transcript: Transcript, answer: Answer) -> None:
-        if line.insert and answer.code:
+        whole = answer.reason == "stop"
+        if line.insert and whole and line.command != "fix" and answer.code:
             self._shell.set_next_input(answer.code, replace=False)
-        if not line.var:
-            return
-        if line.format != "json":
-            self._shell.user_ns[line.var] = transcript.result
-            return
-        try:
-            self._shell.user_ns[line.var] = answer.json()
-        except ValueError:
-            self._say(f"> **The answer is not JSON; `{line.var}` was not set.** `_answer.text` holds what came.")
+        if line.format == "json" and (whole or line.var) and not transcript.has_value:
+            kept = f"; `{line.var}` was not set" if line.var else ""
+            self._say(f"> **The answer is not JSON{kept}.** `_answer.text` holds what came.")
+        elif line.var and (answer.text or not answer.error):
+            self._shell.user_ns[line.var] = answer.json() if line.format == "json" else transcript.result
 
     def _view(self, line: Line) -> View:
         from .showing import Nowhere, Output, Terminal
 
-        if line.quiet:
-            return Nowhere()
-        return Output(self._shell) if self._in_notebook else Terminal(line.format)
+        view = Output(self._shell) if self._in_notebook else Terminal(line.format)
+        return Nowhere(view) if line.quiet else view
 
     # ------------------------------------------------------------ commands
 
@@ -146,14 +153,16 @@ class Ask:
     def _fix(self, line: Line) -> None:
         """Explain the last error; the mended cell goes below."""
         from . import failure
+        from .transcript import first_code
 
         found = (self._failures.last if self._failures else None) or failure.before()
         if found is None:
             self._say("No cell has failed in this session.")
             return
         answer = self._answered(line, self._asked(line, found.question))
-        if answer.reason == "stop" and answer.blocks and not line.insert and answer.blocks[0][1] != found.source:
-            self._shell.set_next_input(answer.blocks[0][1], replace=False)
+        mended = first_code(answer.blocks)
+        if answer.reason == "stop" and mended and mended != found.source:
+            self._shell.set_next_input(mended, replace=False)
 
     def _again(self, line: Line) -> None:
         from dataclasses import replace
@@ -171,10 +180,11 @@ class Ask:
         from .asking import session
 
         known = session().models()
-        chosen = session().model or known.get("default")
+        chosen = str(session().model or known.get("default") or "")
+        names = [str(model["id"]) for model in known["models"]]
+        used = next((name for name in names if chosen in (name, name.partition("/")[2])), chosen)
         lines = [
-            f"- {'**' if m['id'] == chosen else ''}`{m['id']}`{'** (in use)' if m['id'] == chosen else ''}"
-            for m in known["models"]
+            f"- **`{name}`** (in use)" if name == used else f"- `{name}`" for name in dict.fromkeys([*names, used])
         ]
         self._say("\n".join([*lines, "", "`%ask use MODEL` takes another one for this session."]))
 
@@ -188,12 +198,13 @@ class Ask:
         from datetime import datetime
 
         from .asking import session
+        from .transcript import plain
 
         found = session().conversations()
         current = session().conversation_id
         rows = [
             f"- {datetime.fromtimestamp(one['updated']):%Y-%m-%d %H:%M} "
-            f"{one['title']}{' *(this session)*' if one['id'] == current else ''}"
+            f"{plain(str(one['title']))}{' *(this session)*' if one['id'] == current else ''}"
             for one in found
         ]
         self._say("\n".join(rows) if rows else "There are no conversations yet.")
@@ -210,9 +221,14 @@ class Ask:
         """Whether outputs are shown by a front-end; else this is a terminal."""
         return hasattr(self._shell, "kernel")
 
+    @property
+    def failures(self) -> Mapping[int, str]:
+        """The errors of the session's cells, by their numbers."""
+        return self._failures or {}
+
     def _names(self) -> dict[str, Any]:
         """The session's names, with the errors of its cells."""
-        return {"Err": self._failures or {}, **self._shell.user_ns}
+        return {"Err": self.failures, **self._shell.user_ns}
 
     def _around(self, context: str) -> Any:
         """What the session knows of itself; wanted only where no server knows the notebook."""
@@ -222,13 +238,15 @@ class Ask:
             return ()
         from .surroundings import items
 
-        return items(self._shell.user_ns, self._shell.user_ns_hidden, self._failures or {}, context)
+        return items(self._shell.user_ns, self._shell.user_ns_hidden, self.failures, context)
 
     def _say(self, text: str) -> None:
         if self._in_notebook:
             self._shell.display_pub.publish({"text/markdown": text, "text/plain": text})
         else:
-            print(text)
+            from .showing import unmarked
+
+            print(unmarked(text))
 
     def _ran(self, result: Any) -> None:
         """A cell ran: remember its error."""
@@ -259,7 +277,7 @@ def _completion(shell: Any) -> Any:
         completions = [SimpleCompletion(text=word, type="magic") for word in found]
         return {"completions": completions, "suppress": line is not None, "ordered": True}
 
-    ask_matcher.matcher_api_version = 2  # type: ignore[attr-defined]
+    setattr(ask_matcher, "matcher_api_version", 2)  # noqa: B010  # a function declares no attributes
     return ask_matcher
 
 
@@ -268,6 +286,12 @@ _FORMS = {
     "json": "Answer with one JSON value only, in one ```json block.",
 }
 _ASKS: dict[int, Ask] = {}
+
+
+def failures(shell: Any) -> Mapping[int, str]:
+    """The errors that the magic has heard of in an IPython; none where it is not loaded."""
+    ask = _ASKS.get(id(shell))
+    return ask.failures if ask is not None else {}
 
 
 def load(shell: Any) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from keyword import iskeyword
 from typing import Any
 
 from ..errors import InvalidInput
@@ -29,7 +30,7 @@ HELP = """\
 | `--context none`, `cell`, `notebook`, `workspace` | what goes with the question; `notebook` by default |
 | `-f markdown`, `code`, `json` | the whole answer, its code only, or one JSON value |
 | `--insert` | put the answer's code into a new cell below |
-| `--var NAME` | keep the result in a variable |
+| `--var NAME`, or `NAME = %ask …` | keep the result in a variable |
 | `--quiet` | show nothing |
 | `--` | what follows is the question, whatever it looks like |
 
@@ -89,7 +90,7 @@ def _leading(options: Line, text: str) -> tuple[Line, str, bool]:
         if name not in OPTIONS:
             if re.fullmatch(r"--?[A-Za-z][\w-]*", name) is None:
                 break  # a number, a bullet, an arrow: text
-            raise InvalidInput(name, "is not an option of %ask", f"Options are {', '.join(OPTIONS)}; -- ends them.")
+            raise InvalidInput(name, "is not an option of %ask.", f"Options are {', '.join(OPTIONS)}; -- ends them.")
         options, text = _taken(options, name, value, text[found.end() :])
     return options, text, False
 
@@ -122,13 +123,13 @@ def _taken(options: Line, name: str, value: str, rest: str) -> tuple[Line, str]:
     """The options with one more, and the text behind it."""
     if name in FLAGS:
         if value:
-            raise InvalidInput(name, "takes no value")
+            raise InvalidInput(name, "takes no value.", f"Write {name} alone.")
         set_now: dict[str, Any] = {name[2:]: True}
         return replace(options, **set_now), rest
     if not value:
         found = _WORD.match(rest)
         if found is None:
-            raise InvalidInput(name, "needs a value", _VALUE_HINTS[name])
+            raise InvalidInput(name, "needs a value.", _VALUE_HINTS[name])
         value, rest = found[1], rest[found.end() :]
     field, check = _CHECKS[name]
     return replace(options, **{field: check(name, value)}), rest
@@ -137,15 +138,17 @@ def _taken(options: Line, name: str, value: str, rest: str) -> tuple[Line, str]:
 def _one_of(choices: tuple[str, ...]) -> Callable[[str, str], str]:
     def check(name: str, value: str) -> str:
         if value not in choices:
-            raise InvalidInput(name, f"must be one of {', '.join(choices)}, not {value[:40]!r}")
+            raise InvalidInput(
+                name, f"must be one of {', '.join(choices)}, not {value[:40]!r}.", "Leave it out for the usual."
+            )
         return value
 
     return check
 
 
 def _name(name: str, value: str) -> str:
-    if not value.isidentifier():
-        raise InvalidInput(name, f"{value[:40]!r} is no Python name", _NAME_HINT)
+    if not value.isidentifier() or iskeyword(value):
+        raise InvalidInput(name, f"{value[:40]!r} is no Python name.", _NAME_HINT)
     return value
 
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 import secrets
+import signal
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, Protocol
 
 from ..errors import AssistantError
 from .asking import Exchange
-from .transcript import STOPPED, Transcript, quoted
+from .transcript import Transcript, quoted
 
 Json = dict[str, Any]
 
@@ -24,6 +26,9 @@ PAUSE = 0.08
 """Seconds between two updates of an output; longer answers are updated less often."""
 CHARS_A_SECOND = 400_000
 STOP_SECONDS = 3.0
+_RULE = re.compile(r"\|[-| ]*\|")
+_MARKS = re.compile(r"(?<!\\)(?:\*+|`)")
+_ESCAPED = re.compile(r"\\([\\`*_\[\]<>!|])")
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -41,10 +46,11 @@ class View(Protocol):
 
 
 class Output:
-    """A cell's output: one display, updated."""
+    """A cell's output: one display, updated. A cell that captures its outputs gets the whole answer only."""
 
     def __init__(self, shell: Any) -> None:
         self._publisher = shell.display_pub
+        self._captured = hasattr(self._publisher, "outputs")
         self._kernel = shell.kernel
         self._transient = {"display_id": secrets.token_hex(16)}
         self._shown: str | None = None
@@ -53,7 +59,8 @@ class Output:
         return max(PAUSE, chars / CHARS_A_SECOND)
 
     def show(self, transcript: Transcript) -> None:
-        self._put(transcript.live(), self._publish if self._shown is None else self._update)
+        if not self._captured:
+            self._put(transcript.live(), self._publish if self._shown is None else self._update)
 
     def finish(self, transcript: Transcript, seconds: float) -> None:
         self._put(transcript.final(seconds), self._publish)
@@ -71,7 +78,7 @@ class Output:
         if hasattr(self._publisher, "pub_socket"):
             content = {"data": data, "metadata": {}, "transient": self._transient}
             self._kernel.send_response(self._kernel.iopub_socket, "update_display_data", content)
-        else:  # a cell that captures its outputs, or another kernel than ipykernel's
+        else:  # another kernel than ipykernel's
             self._publish(data)
 
 
@@ -98,8 +105,8 @@ class Terminal:
         else:
             self._write(transcript.text)
         self._wait("")
-        ends = [transcript.ending.strip("*"), quoted(transcript.error).removeprefix("> ") if transcript.error else ""]
-        told = [part.replace("**", "") for part in ends if part]
+        ends = [transcript.ending.strip("*"), unmarked(quoted(transcript.error)) if transcript.error else ""]
+        told = [part for part in ends if part]
         sys.stdout.write("".join(f"\n{line}" for line in [*told, *transcript.cited]) + "\n")
         sys.stdout.flush()
 
@@ -120,7 +127,10 @@ class Terminal:
 
 
 class Nowhere:
-    """Shows nothing."""
+    """Shows nothing but an error, by the view that would have shown all."""
+
+    def __init__(self, otherwise: View) -> None:
+        self._otherwise = otherwise
 
     def pause(self, chars: int) -> float:
         return 0.0
@@ -129,7 +139,21 @@ class Nowhere:
         return
 
     def finish(self, transcript: Transcript, seconds: float) -> None:
-        return
+        if transcript.error is not None:
+            self._otherwise.finish(transcript, seconds)
+
+
+def unmarked(markdown: str) -> str:
+    """A text of ours for a terminal: without Markdown's signs, a table as columns."""
+    bare = _MARKS.sub("", "\n".join(line for line in markdown.splitlines() if not _RULE.fullmatch(line)))
+    return _ESCAPED.sub(r"\1", "\n".join(map(_row, bare.splitlines())))
+
+
+def _row(line: str) -> str:
+    if not line.startswith("|"):
+        return line.removeprefix("> ")
+    first, _, rest = line.strip("| ").partition(" | ")
+    return f"  {first:<42} {rest}".rstrip()
 
 
 def clean(text: str) -> str:
@@ -137,23 +161,44 @@ def clean(text: str) -> str:
     return _CONTROLS.sub("", text)
 
 
-def follow(begin: Callable[[], Exchange], transcript: Transcript, view: View) -> None:
-    """Begin an answer and show it to its last event. An interrupt stops it, an error ends it; what has come is kept."""
+def follow(begin: Callable[[], Exchange], transcript: Transcript, view: View) -> bool:
+    """Begin an answer and show it to its last event. An interrupt stops it, an error ends it; what has come is kept.
+
+    Gives whether it was interrupted.
+    """
     started = time.monotonic()
     exchange: Exchange | None = None
-    view.show(transcript)
+    interrupted = False
     try:
+        view.show(transcript)
         exchange = begin()
         transcript.path = exchange.path
         _read(exchange, transcript, view)
     except KeyboardInterrupt:
-        _stopped(exchange, transcript)
+        interrupted = True
     except AssistantError as error:
         transcript.fail(error)
     finally:
-        if exchange is not None:
-            exchange.close()
-        view.finish(transcript, time.monotonic() - started)
+        with _undisturbed():
+            if interrupted:
+                _stopped(exchange, transcript)
+            if exchange is not None:
+                exchange.close()
+            view.finish(transcript, time.monotonic() - started)
+    return interrupted
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Without further interrupts: who presses the key again wants the end, which comes within seconds."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.default_int_handler)
 
 
 def _read(exchange: Exchange, transcript: Transcript, view: View) -> None:
@@ -189,6 +234,3 @@ def _stopped(exchange: Exchange | None, transcript: Transcript) -> None:
                     break
                 transcript.take(event)
     transcript.reason = transcript.reason or "cancelled"
-
-
-__all__ = ["STOPPED", "Nowhere", "Output", "Terminal", "View", "clean", "follow"]

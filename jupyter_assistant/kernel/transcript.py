@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import posixpath
 import re
+from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -27,6 +28,8 @@ _HINTS = {
     "model_not_found": "`%ask models` lists what there is; check the name's spelling.",
 }
 """What to do next in a cell, where there is no menu."""
+_HERE = ("", "python", "python3", "py", "ipython", "ipython3")
+"""The languages of blocks that are code for this kernel."""
 _THINKING_CHARS = 600
 _LINKS = 6
 _FENCE = re.compile(r"^(`{3,}|~{3,})([^\n`]*)$")
@@ -102,8 +105,16 @@ class Transcript:
         """The answer in the format that was asked for: the text, or its code only."""
         if self._format == "markdown":
             return self.text
-        found = blocks(self.text)
-        return "\n\n".join(code for _, code in found) if found else self.text.strip()
+        return code_of(blocks(self.text)) or self.text.strip()
+
+    @property
+    def has_value(self) -> bool:
+        """Whether the answer holds a JSON value."""
+        try:
+            value(self.text)
+        except ValueError:
+            return False
+        return True
 
     def live(self) -> str:
         """What to show while the answer comes."""
@@ -112,10 +123,12 @@ class Transcript:
         if self._thinking:
             tail = self._thinking[-_THINKING_CHARS:].strip()
             return "\n".join(["> *Thinking…*", ">", *(f"> {line}" for line in tame(tail).splitlines())])
-        return f"*{_plain(self._status)}*" if self._status else "*…*"
+        return f"*{plain(self._status)}*" if self._status else "*…*"
 
     def final(self, seconds: float) -> str:
         """What the notebook keeps: the answer, how it ended, and a line on where it is from."""
+        if self._format == "json" and self.reason == "stop" and not self.has_value:
+            self._format = "markdown"  # what came instead is shown as it is
         parts = [self._shown(), self.ending, quoted(self.error) if self.error else "", self._footer(seconds)]
         return "\n\n".join(part for part in parts if part)
 
@@ -128,7 +141,7 @@ class Transcript:
         return f"{fence}{language}\n{code}\n{fence}" if code else ""
 
     def _footer(self, seconds: float) -> str:
-        said = [_plain(self.model)] if self.model else []
+        said = [plain(self.model)] if self.model else []
         said.append(f"{seconds:.1f} s")
         if links := self._links():
             said.append(f"from {', '.join(links)}")
@@ -137,7 +150,7 @@ class Transcript:
     def _links(self) -> list[str]:
         """The notebooks the answer cites, as links from the one that keeps it."""
         folder = posixpath.dirname(self.path)
-        return [f"[{_plain(posixpath.basename(path))}]({_address(path, folder)})" for path in self.cited]
+        return [f"[{plain(posixpath.basename(path))}]({_address(path, folder)})" for path in self.cited]
 
 
 def value(text: str) -> Any:
@@ -155,6 +168,20 @@ def blocks(text: str) -> list[tuple[str, str]]:
     return [(found[2], found[3].removesuffix("\n")) for found in _BLOCK.finditer(text)]
 
 
+def code_of(found: Sequence[tuple[str, str]]) -> str:
+    """The code among blocks, a blank line between them: what is Python or names no language, where any is; else all."""
+    return "\n\n".join(_of_here(found) or [code for _, code in found])
+
+
+def first_code(found: Sequence[tuple[str, str]]) -> str:
+    """The first block that is code for this kernel; empty when there is none."""
+    return next(iter(_of_here(found)), "")
+
+
+def _of_here(found: Sequence[tuple[str, str]]) -> list[str]:
+    return [code for language, code in found if language.lower() in _HERE]
+
+
 def closed(text: str) -> str:
     """The text with its last code block ended, where it was cut inside of it."""
     fence = _open_fence(text)
@@ -164,7 +191,7 @@ def closed(text: str) -> str:
 def quoted(error: dict[str, Any]) -> str:
     """An error and what to do next."""
     hint = str(error.get("hint", ""))
-    return f"> **{_plain(str(error['text']))}** {hint if hint in _HINTS.values() else _plain(hint)}".rstrip()
+    return f"> **{plain(str(error['text']))}** {hint if hint in _HINTS.values() else plain(hint)}".rstrip()
 
 
 def tame(text: str) -> str:
@@ -232,8 +259,8 @@ def _ends(line: str, fence: str) -> bool:
     return len(line) - len(line.lstrip(" ")) < 4 and len(sign) >= len(fence) and not sign.strip(fence[0])
 
 
-def _plain(text: str) -> str:
-    """A text of others inside a line of ours."""
+def plain(text: str) -> str:
+    """A text of others inside a line of ours, as Markdown that shows it as it is."""
     return re.sub(r"([\\`*_\[\]<>!|])", r"\\\1", " ".join(text.split()))
 
 

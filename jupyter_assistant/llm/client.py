@@ -199,6 +199,10 @@ class Reply:
         self._line_at = time.monotonic()
         self._ends_at = self._line_at + answer_timeout
         self._size = 0
+        self._waits_since: float | None = None
+        self._silent = False
+        response.request.extensions["timeout"]["read"] = None  # a timer for each read costs as much as the read
+        self._timer = asyncio.get_running_loop().call_later(idle_timeout, self._watch)
 
     @property
     def content_type(self) -> str:
@@ -221,12 +225,28 @@ class Reply:
         """The next bytes as they travel; empty at the end."""
         import httpx
 
+        self._waits_since = time.monotonic()
         try:
-            return await anext(self._raw, b"")
-        except httpx.TimeoutException as error:
-            raise _silent(self._provider, self._idle_timeout) from error
+            data = await anext(self._raw, b"")
         except httpx.TransportError as error:
+            if self._silent:
+                raise _silent(self._provider, self._idle_timeout) from error
             raise GatewayCut(f"{self._provider.host} broke off the connection inside the answer.") from error
+        finally:
+            self._waits_since = None
+        if self._silent:
+            raise _silent(self._provider, self._idle_timeout)
+        return data
+
+    def _watch(self) -> None:
+        """Hang up on one who is waited for and silent for too long, which ends the read; else look again later."""
+        waited = 0.0 if self._waits_since is None else time.monotonic() - self._waits_since
+        if waited < self._idle_timeout:
+            self._timer = asyncio.get_running_loop().call_later(self._idle_timeout - waited, self._watch)
+            return
+        self._silent = True
+        with suppress(OSError):  # he may have gone by himself
+            self._response.extensions["network_stream"].get_extra_info("socket").shutdown(socket.SHUT_RDWR)
 
     async def body(self, limit: int = LIMIT) -> bytes:
         """The whole body. Raises ProviderError, also for one over ``limit`` bytes."""
@@ -277,6 +297,7 @@ class Reply:
         import anyio
         import httpx
 
+        self._timer.cancel()
         with anyio.CancelScope() as scope, suppress(httpx.TransportError, httpx.StreamError):
             scope.cancel()
             while await anext(self._raw, b""):

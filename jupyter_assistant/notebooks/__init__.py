@@ -28,10 +28,11 @@ from .paths import relative
 from .renames import Renames
 from .search import PATIENCE, Found, Search, index_file
 from .search.meaning import Embedder
+from .search.pace import PACE, Pace
 from .shelf import Shelf
 from .stock import Stock
 from .tab import TabDocument, Tabs
-from .tree import Tree
+from .tree import SETTLED, Tree
 
 __all__ = ["Document", "Notebooks", "kernel_metadata"]
 
@@ -41,6 +42,7 @@ class Notebooks:
 
     ``index_dir`` is where the search keeps its index (None: in memory), made when the first search asks for it.
     ``web_settings`` are those of the server's web application, where real-time collaboration leaves its interface.
+    ``settled`` are the seconds after which a file system's clock tells a change from the last one.
     """
 
     def __init__(
@@ -52,7 +54,9 @@ class Notebooks:
         index_dir: Path | None = None,
         kernel_spec_manager: Any = None,
         embedder: Callable[[], Embedder | None] = lambda: None,
+        search_pace: Pace = PACE,
         web_settings: Mapping[str, Any] | None = None,
+        settled: float = SETTLED,
     ) -> None:
         self.tabs = Tabs(log=log)
         self.rooms = Rooms(web_settings or {})
@@ -64,13 +68,15 @@ class Notebooks:
         if is_stock(contents_manager):
             stock, hidden = Stock(contents_manager), lambda: bool(contents_manager.allow_hidden)
             self._stored = FileHome(Files(root_dir, stock=stock, allow_hidden=hidden, log=log))
-            self._seen = Tree(root_dir, allow_hidden=hidden)
+            self._seen = Tree(root_dir, allow_hidden=hidden, settled=settled)
 
         def index() -> Path | None:
             return index_dir and index_file(index_dir, root_dir, contents_manager)
 
         root = root_dir if isinstance(self._stored, FileHome) else None
-        self._search = Search(self._seen, self._stored, root=root, file=index, log=log, embedder=embedder)
+        self._search = Search(
+            self._seen, self._stored, root=root, pace=search_pace, file=index, log=log, embedder=embedder
+        )
 
     async def open(self, path: str) -> Document:
         """The notebook at ``path``; raises ``PathRefused``, ``NotebookNotFound``, ``NotebookUnreadable``."""

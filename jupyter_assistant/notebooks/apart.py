@@ -28,7 +28,7 @@ def taken_apart(data: bytes, *, guess: bool = False) -> tuple[dict[str, Any], It
     wrong it is ``NotANotebook`` too, and only without it that says something of the notebook.
     """
     layout = guessed(data) if guess else None
-    found = root(data, layout and layout.listed).last("cells")
+    found = root(data, layout.listed if layout else None).last("cells")
     if not found:
         raise NotANotebook("it has no cells")
     listed = layout.listed if layout and layout.listed.start == found[1] else box(data, found[1])

@@ -11,8 +11,8 @@ from itertools import chain
 
 from ..errors import NotebookUnreadable
 from ..messages import CellError, NotebookFocus, UnsavedCell
-from .nbformats import CellRecord, Header, NotANotebook, hashed, output_records, records
-from .outputs import OutputRecord
+from .nbformats import CellRecord, Header, NotANotebook, budget_of, hashed, output_records, records
+from .outputs import TEXT_BUDGET, OutputRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,17 @@ def digested(outputs: Sequence[object]) -> tuple[Output, ...]:
 def _output(record: OutputRecord) -> Output:
     kind, text, chars, mimes, error = record
     return Output(kind, text, chars, tuple(mimes), CellError(*error) if error else None)
+
+
+def is_plain(snapshot: Snapshot) -> bool:
+    """Whether it has so few outputs that none of them is digested shorter for the sake of the others."""
+    return budget_of(sum(len(cell.outputs) for cell in snapshot.cells)) == TEXT_BUDGET
+
+
+def weight(snapshot: Snapshot) -> int:
+    """About how many bytes its texts are."""
+    outputs = sum(len(output.text) for cell in snapshot.cells for output in cell.outputs)
+    return outputs + sum(len(cell.source) for cell in snapshot.cells) + 4_096
 
 
 def unreadable(path: str, why: str) -> NotebookUnreadable:

@@ -12,13 +12,13 @@ import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from ..errors import EditRefused, NotebookBusy, SaveFailed
-from .cells import Snapshot
+from .cells import Snapshot, is_plain
 from .edits import Change, Edit, Plan, Upgrade, decide, revised
-from .files import SMALL, Files, patiently
+from .files import Files, patiently
 from .nbformats import NotANotebook
 from .process import write_in_process
 from .rewriting import NotWritten, contents, rewrite, write
@@ -29,6 +29,8 @@ from .state import State, Unsettled
 
 T = TypeVar("T")
 
+SMALL = 1024 * 1024
+"""Bytes up to which a thread writes a notebook anew: it takes less of the loop than the start of a process."""
 TIMEOUT = 120.0
 """Seconds that writing a large notebook may take."""
 
@@ -108,7 +110,7 @@ class _Edit:
         wire = {**plan.wire(), "seal": seal and (seal[0].hex(), seal[1]), "signed": known}
         try:
             if self.state.size > SMALL:
-                with suppress(NotImplementedError):
+                with suppress(NotImplementedError):  # an event loop of Windows that starts no processes
                     return await self._by_process(draft, wire)
             return await finished(self.files.in_thread(self._rewritten, draft, wire))
         except Changed:
@@ -149,14 +151,15 @@ class _Edit:
 
     async def _commit(self, draft: Draft, plan: Plan, signed: dict[str, Any]) -> Change:
         files = self.files
-        state = await files.in_thread(self._committed, draft)
         before, bare = signed["before"]
         after, empty = signed["after"]
-        files.stock.keep_trust(before, bare, after)
+        await files.stock.keep_trust(before, bare, after, files.in_thread)  # first: nobody shall see it mistrusted
+        made = await files.in_thread(plan.applied, self.snapshot)
+        state = await files.in_thread(self._committed, draft)
         files.signatures.put(self.path, state, (after, empty), 1)
-        made = plan.applied(self.snapshot, state.revision)
         if made is not None:
-            files.written.put(self.path, state, made, sum(len(cell.source) for cell in made.cells) + 4_096)
+            certain = draft.is_stamped and is_plain(self.snapshot) and is_plain(made)
+            files.keep_written(self.path, state, replace(made, revision=state.revision), certain=certain)
         if files.stock.has_post_hooks and not files.stock.run_post_hooks(self.path, draft.place.real):
             files.log.warning("A post-save hook failed after an edit; the notebook is saved")
         return plan.change(self.path, state.revision)

@@ -15,7 +15,7 @@ from ..errors import CellNotFound, EditRefused, StaleCell
 from .cells import Cell, Snapshot, digested
 from .differences import unified
 from .nbformats import hashed, source_text
-from .splice import new_cell
+from .splice import new_cell, stored
 
 Json = dict[str, Any]
 KINDS = ("code", "markdown", "raw")
@@ -174,13 +174,13 @@ class Plan:
         """What ``splice.spliced`` takes, as JSON."""
         return {"known": self.known, "cells": self.cells, "upgrade": self.upgrade}
 
-    def applied(self, snapshot: Snapshot, revision: str) -> Snapshot | None:
-        """What ``snapshot`` has become; None where cells go by handles, which count anew."""
+    def applied(self, snapshot: Snapshot) -> Snapshot | None:
+        """What ``snapshot`` becomes, but for its revision; None where cells go by handles, which count anew."""
         if any(placed.id.startswith("#") or placed.renamed for placed in self.cells):
             return None
         cells = tuple(_made(placed, index, snapshot.cells) for index, placed in enumerate(self.cells))
         version = (4, 5) if self.upgrade else snapshot.nbformat
-        return replace(snapshot, cells=cells, revision=revision, nbformat=version)
+        return replace(snapshot, cells=cells, nbformat=version)
 
     def change(self, path: str, revision: str) -> Change:
         diff = "\n".join(change.diff for change in self.changes if change.diff)
@@ -194,7 +194,9 @@ def _made(placed: Placed, index: int, before: tuple[Cell, ...]) -> Cell:
     if placed.source is not None:
         cell = replace(cell, source=placed.source)
     if placed.outputs is not None:
-        cell = replace(cell, outputs=digested(placed.outputs), execution_count=placed.execution_count)
+        cell = replace(
+            cell, outputs=digested(list(map(stored, placed.outputs))), execution_count=placed.execution_count
+        )
     if cell.cell_type != "code":
         cell = replace(cell, outputs=(), execution_count=None)
     return replace(cell, index=index)

@@ -75,7 +75,7 @@ class FileHome:
     async def _created(self, path: str, data: bytes) -> None:
         stock = self._files.stock
         found, _ = await self._files.in_thread(self._appeared, path, data, stock.seal())
-        stock.keep_trust(None, True, found)
+        await stock.keep_trust(None, True, found, self._files.in_thread)
 
     def _appeared(self, path: str, data: bytes, seal: tuple[bytes, str] | None) -> tuple[str | None, bool]:
         draft = Draft(self._files.root, path, allow_hidden=self._files.allow_hidden, new=True)

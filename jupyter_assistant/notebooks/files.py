@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ..errors import CellNotFound, NotebookBusy, NotebookUnreadable, TooLarge
-from .cells import Snapshot, digest, snapshot, unreadable
+from .cells import Snapshot, digest, snapshot, unreadable, weight
 from .edits import Json
 from .entire import TooMuch, entire
 from .nbformats import NotANotebook, NotJson, parsed
@@ -135,6 +135,10 @@ class Files:
         if keep and cost is not None:
             self._kept.put(path, sight.state, found, cost)
         return sight, found
+
+    def keep_written(self, path: str, state: State, found: Snapshot, *, certain: bool) -> None:
+        """What an edit of ours has made of a notebook; ``certain``: no other content of the file can be in ``state``."""
+        (self._kept if certain else self.written).put(path, state, found, weight(found))
 
     async def judged(self, path: str, sight: Sight, work: Awaitable[T]) -> T:
         """The result of ``work`` on the file, which must still be the same afterwards; its errors as ours."""

@@ -88,8 +88,13 @@ class Housed:
         return await self._moved(await self._stored(self.path))
 
     async def _noted(self, home: Document, change: Change) -> Change:
-        """The change, and whether it is in a tab only, whose file is gone."""
-        if not isinstance(home, TabDocument) or change.note or await is_stored(self._stored, home.path):
+        """The change, and whether it is in a tab only, whose file is gone; a tab opened meanwhile follows."""
+        if not isinstance(home, TabDocument):
+            now = await self._moved(home)
+            if isinstance(now, TabDocument):
+                now.saved_elsewhere()
+            return change
+        if change.note or await is_stored(self._stored, home.path):
             return change
         return replace(change, note=LOST)
 

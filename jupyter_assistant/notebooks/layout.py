@@ -65,7 +65,7 @@ def guessed(data: bytes) -> Layout | None:
         return None
     line, outer, inner, field = head[1], head[2], head[4], head[6]
     first = head.start(5)
-    last = data.find(b"}" + line + outer + b"]", first) + 1
+    last = data.rfind(b"}" + line + outer + b"]", first) + 1
     if not last:
         return None
     between = b"}," + line + inner + b"{"

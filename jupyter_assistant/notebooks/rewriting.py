@@ -33,12 +33,19 @@ def rewrite(source: int, target: int, plan: dict[str, Any]) -> dict[str, Any]:
     ``after``: the signature (or None) of each content, and whether it has no outputs.
     Raises ``NotANotebook``, ``Changed``, ``NotWritten``, ``OSError``.
     """
+    try:
+        return _rewritten(source, target, plan, guess=True)
+    except (NotANotebook, NotWritten):
+        return _rewritten(source, target, plan, guess=False)
+
+
+def _rewritten(source: int, target: int, plan: dict[str, Any], *, guess: bool) -> dict[str, Any]:
     seal = (bytes.fromhex(plan["seal"][0]), plan["seal"][1]) if plan.get("seal") else None
     data = contents(source)
-    write(target, spliced(data, plan["known"], plan["cells"], plan["upgrade"]))
+    write(target, spliced(data, plan["known"], plan["cells"], plan["upgrade"], guess=guess))
     before = plan.get("signed") or signature(data, seal)
     del data
-    return {"before": before, "after": _verified(contents(target), plan, seal)}
+    return {"before": before, "after": _verified(contents(target), plan, seal, guess=guess)}
 
 
 def contents(descriptor: int) -> bytes:
@@ -57,10 +64,12 @@ def write(descriptor: int, pieces: Iterable[Any]) -> None:
     os.fsync(descriptor)
 
 
-def _verified(written: bytes, plan: dict[str, Any], seal: tuple[bytes, str] | None) -> tuple[str | None, bool]:
+def _verified(
+    written: bytes, plan: dict[str, Any], seal: tuple[bytes, str] | None, *, guess: bool
+) -> tuple[str | None, bool]:
     """The signature of what was written, if that is what was planned."""
     try:
-        rest, cells = taken_apart(written)
+        rest, cells = taken_apart(written, guess=guess)
         checked = _checked(cells, plan)
         return signed(rest, checked, seal) if seal else (None, _emptied(checked))
     except NotANotebook as error:

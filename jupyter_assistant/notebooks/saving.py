@@ -88,6 +88,8 @@ class Draft:
     def __init__(self, root: Path, path: str, *, allow_hidden: bool, new: bool = False) -> None:
         self.place = Place(root, path, allow_hidden=allow_hidden, new=new)
         self.descriptor = -1
+        self.is_stamped = False
+        """Whether what was committed has a time that no other content of the file can have by chance."""
         self._beside: str | None = None
         self._target = -1
         try:
@@ -171,6 +173,7 @@ class Draft:
 
     def _replaced(self) -> int:
         assert self._beside is not None
+        self._stamp(self.descriptor)
         try:
             self.place.rename(self._beside, self.place.name)
         except OSError as error:
@@ -179,6 +182,14 @@ class Draft:
             return self._in_place()
         self._beside = None
         return self.descriptor
+
+    def _stamp(self, descriptor: int) -> None:
+        """The time to the nanosecond: file systems themselves count in steps in which much can be written."""
+        self.is_stamped = False
+        with suppress(OSError, TypeError, NotImplementedError):
+            now = time.time_ns()
+            os.utime(descriptor, ns=(now, now))
+            self.is_stamped = now % 1_000 != 0 and os.fstat(descriptor).st_mtime_ns == now
 
     def _linked(self, beside: str) -> None:
         """A name for the finished content, given only where the name is free."""
@@ -215,6 +226,7 @@ class Draft:
         finally:
             if kept and contents(self._target) in (new, old):
                 self.place.remove(copy)
+        self._stamp(self._target)
         return self._target
 
     def _copied(self, copy: str, old: bytes) -> bool:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+LONG = 1 << 16
+"""Characters of a text beyond which it is fed as soon as it is met, not kept with the short ones."""
+
 
 def rejoined(notebook: Any) -> Any:
     """A notebook (parsed JSON, nbformat 4) as programs see it: texts that are stored as lists of lines in one."""
@@ -50,17 +53,18 @@ def _join(found: dict[str, Any], key: str) -> None:
         found[key] = "".join(lines)
 
 
-def signature(data: bytes, seal: tuple[bytes, str] | None) -> tuple[str | None, bool]:
+def signature(data: bytes, seal: tuple[bytes, str] | None, *, guess: bool = True) -> tuple[str | None, bool]:
     """The notary's hex digest (None where it could compute none), and whether no code cell has any output.
 
-    ``seal``: the notary's secret and the name of its hash algorithm; None: no signature is wanted.
+    ``seal``: the notary's secret and the name of its hash algorithm; None: no signature is wanted. ``guess`` as
+    ``taken_apart`` has it.
     """
     if not seal:
         return None, False
     try:
-        return signed(*taken_apart(data), seal)
+        return signed(*taken_apart(data, guess=guess), seal)
     except NotANotebook:
-        return None, False
+        return signature(data, seal, guess=False) if guess else (None, False)
 
 
 def signed(rest: dict[str, Any], cells: Iterator[Any], seal: tuple[bytes, str]) -> tuple[str | None, bool]:
@@ -98,12 +102,28 @@ def _fed(cell: dict[str, Any], update: Callable[[bytes], object]) -> bool:
 
 
 def _feed(item: object, update: Callable[[bytes], object]) -> None:
-    if isinstance(item, dict):
+    """What the notary takes of it: names and values one behind the other, with nothing between them."""
+    pieces: list[str] = []
+
+    def add(text: str) -> None:
+        pieces.append(text)
+        if len(text) > LONG:
+            update("".join(pieces).encode())
+            pieces.clear()
+
+    _gather(item, add)
+    update("".join(pieces).encode())
+
+
+def _gather(item: object, add: Callable[[str], object]) -> None:
+    if isinstance(item, str):
+        add(item)
+    elif isinstance(item, dict):
         for key in sorted(item):
-            update(key.encode())
-            _feed(item[key], update)
+            add(key)
+            _gather(item[key], add)
     elif isinstance(item, list):
         for element in item:
-            _feed(element, update)
+            _gather(element, add)
     else:
-        update((item if isinstance(item, str) else str(item)).encode())
+        add(str(item))

@@ -47,7 +47,15 @@ class Style:
         self.key = _after_key(data, first) or b": "
         second = whole.items[1][0] if len(whole.items) > 1 else first[2]
         self.item = b"," if self.line else data[first[2] : second] or b", "
-        self.ascii = data.isascii() and b"\\u" in data and _escapes(data)
+        self._data = data
+        self._ascii: bool | None = None
+
+    @property
+    def ascii(self) -> bool:
+        """Whether other characters are written as escapes; looked for in the file when one is to be written."""
+        if self._ascii is None:
+            self._ascii = self._data.isascii() and _escapes(self._data)
+        return self._ascii
 
     def broken(self, depth: int) -> bytes:
         """What stands between a bracket or comma and an item at ``depth``."""
@@ -55,12 +63,10 @@ class Style:
 
     def written(self, item: object, depth: int) -> bytes:
         """``item`` as this file would write it where its brackets stand at ``depth``."""
-        text = json.dumps(
-            item,
-            ensure_ascii=self.ascii,
-            indent=self.indent.decode() if self.line else None,
-            separators=(self.item.decode(), self.key.decode()),
-        )
+        layout = (self.indent.decode() if self.line else None, (self.item.decode(), self.key.decode()))
+        text = json.dumps(item, ensure_ascii=False, indent=layout[0], separators=layout[1])
+        if not text.isascii() and self.ascii:
+            text = json.dumps(item, indent=layout[0], separators=layout[1])
         written = _SURROGATES.sub(lambda found: f"\\u{ord(found[0]):04x}", text).encode()
         return written.replace(_NEWLINE, self.broken(depth)) if self.line else written
 
@@ -226,13 +232,15 @@ def spliced(
 ) -> Pieces:
     """The bytes of a notebook (nbformat 4) with its cells as ``edits.Placed`` tuples say.
 
-    With ``guess`` the cells may be where they only seem to be, which ``apart.taken_apart`` shows of the result.
-    Raises ``Changed`` where its cells are not the ``known`` ones as (id, hash), and ``NotANotebook``.
+    With ``guess`` the cells that stay as they are may only seem to be cells, which ``apart.taken_apart`` shows of the
+    result. Raises ``Changed`` where its cells are not the ``known`` ones as (id, hash), and ``NotANotebook``.
     """
     whole, listed = _located(data, [(name, found) for name, found in known], guess)
     style = Style(data, whole)
     rewritten = Rewritten(data, listed, style, _DEPTH_OF_CELLS)
     rewritten.parts = [_cell(data, listed, cell, style) for cell in placed]
+    for at in set(range(len(listed.items))).difference(cell[1] for cell in placed):
+        _boxed(data, listed.items[at])  # what goes must have been a cell too
     top = Rewritten(data, whole, style, 1)
     top.put_inside("cells", rewritten)
     if upgrade:
@@ -267,7 +275,7 @@ def _cell(data: bytes, listed: Box, placed: Sequence[Any], style: Style) -> Part
         return Part(None, style.written(new_cell(name, kind, source, outputs, count), _DEPTH_OF_CELLS))
     if not renamed and kind is None and source is None and outputs is None:
         return Part(at)
-    old = box(data, listed.items[at][1])
+    old = _boxed(data, listed.items[at])
     cell = Rewritten(data, old, style, _DEPTH_OF_FIELDS)
     if renamed:
         cell.put("id", name)
@@ -279,6 +287,13 @@ def _cell(data: bytes, listed: Box, placed: Sequence[Any], style: Style) -> Part
         cell.put("execution_count", count)
         cell.put("outputs", [stored(output) for output in outputs])
     return Part(at, cell)
+
+
+def _boxed(data: bytes, item: Item) -> Box:
+    found = box(data, item[1])
+    if found.end != item[2]:
+        raise NotANotebook("its cells are not where they seem")
+    return found
 
 
 def _retype(cell: Rewritten, kind: str) -> None:

@@ -10,12 +10,15 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
 from ..errors import SaveFailed
+from .trust import file_of, kept, kept_in_file
+
+Threaded = Callable[..., Coroutine[Any, Any, Any]]
 
 RUNNING = 10.0
 """Seconds after which a save that never told its end has failed: Jupyter Server tells none that fails."""
@@ -157,14 +160,13 @@ class Stock:
             return notary.secret, notary.algorithm
         return None
 
-    def keep_trust(self, before: str | None, bare: bool, after: str | None) -> None:
-        """Trust ``after`` (a signature) if ``before`` is trusted, or had nothing in it that could be mistrusted.
-
-        Called where the manager signs, on the loop's thread: its store is one SQLite connection of that thread.
-        """
+    async def keep_trust(self, before: str | None, bare: bool, after: str | None, in_thread: Threaded) -> None:
+        """Trust ``after`` (a signature) if ``before`` is trusted, or had nothing in it that could be mistrusted."""
         if after is None:
             return
         with suppress(Exception):  # any store may be configured; a notebook that lost its trust is safe, and saved
             notary = self._manager.notary
-            if bare or (before is not None and notary.store.check_signature(before, notary.algorithm)):
-                notary.store.store_signature(after, notary.algorithm)
+            store, what = notary.store, (notary.algorithm, before, bare, after)
+            file = file_of(store)
+            if file is None or not await in_thread(kept_in_file, file, store.cache_size, *what):
+                kept(store, *what)

@@ -78,8 +78,9 @@ class Folder:
 class Tree:
     """The notebooks below ``root``, walked in a thread of its own, one walk at a time."""
 
-    def __init__(self, root: Path, *, allow_hidden: Callable[[], bool]) -> None:
+    def __init__(self, root: Path, *, allow_hidden: Callable[[], bool], settled: float = SETTLED) -> None:
         self._root = root
+        self._settled = settled
         self._allow_hidden = allow_hidden
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="assistant-tree")
         self._closed = False
@@ -134,7 +135,7 @@ class Tree:
 
     def _compared(self, known: Mapping[str, Stamp], quick: bool) -> Changes:
         walk = Walk(self, self._allow_hidden())
-        settled = time.time() - SETTLED
+        settled = time.time() - self._settled
         paths: set[str] = set()
         changed: list[Sighting] = []
         compared: dict[Key, tuple[int, ...]] = {}
@@ -160,7 +161,7 @@ class Tree:
         walk.used.add(key)
         if kept and kept[0] == times:
             return Folder(shown, real, handle, key, times, kept[1])
-        is_settled = max(times) / 1e9 < time.time() - SETTLED and _BY_DESCRIPTOR
+        is_settled = max(times) / 1e9 < time.time() - self._settled and _BY_DESCRIPTOR
         names = _scanned(handle, walk.allow_hidden)
         if is_settled:
             self._kept[key] = times, names

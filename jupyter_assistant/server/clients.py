@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import sysconfig
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +22,12 @@ INPUT: Json = {"type": "promptString", "id": "jupyter-token", "description": "To
 HERE = ("localhost", "127.0.0.1", "::1")
 PROGRAM = "jupyter-assistant"
 EXPORT = f"{VARIABLE} holds the server's token (`jupyter server list` shows it); set it before the client starts"
+NO_TOKEN = (
+    "This server has no token yet, and lets no client in without: start it with one "
+    "(`jupyter lab --IdentityProvider.token=…`); the password stays."
+)
+NO_LOGIN = "This server lets everybody in: any token will do."
+OTHER_TOKEN = "The token is one that the hub, or who else you log in with here, gives you."
 FINDS = "Finds the running server and its token by itself."
 
 
@@ -75,17 +81,18 @@ def configurations(client: str, *, program: str, server: str, given: bool) -> li
     ]
 
 
-def offered(server: str) -> Json:
+def offered(server: str, remark: str = "") -> Json:
     """The clients by name, each with its configurations, the one to try first before the other.
 
-    A client that is not on this machine starts a program of its own and has to be told of the server.
+    A client that is not on this machine starts a program of its own and has to be told of the server. ``remark`` is
+    what there is to say of this server's token.
     """
     here = urlsplit(server).hostname in HERE
     command = program() if here else PROGRAM
     listed = []
     for name, about in CLIENTS.items():
         forms = configurations(name, program=command, server=server, given=not here)
-        ordered = forms if here else forms[::-1]
+        ordered = [replace(form, note=f"{form.note} {remark}".strip()) for form in (forms if here else forms[::-1])]
         listed.append({"name": name, "title": about.title, "forms": [asdict(form) for form in ordered]})
     return {"clients": listed}
 

@@ -108,7 +108,7 @@ def _saved(picture: Any, kind: str) -> bytes:
 
 def plain(image: bytes, side: int, most_bytes: int, most_pixels: int) -> bytes:
     """A PNG, as small as it has to be."""
-    import png  # type: ignore[import-untyped]
+    import png  # type: ignore[import-untyped]  # pypng has no types
 
     width, height, rows, info = png.Reader(bytes=image).asDirect()
     if width * height > most_pixels:

@@ -350,7 +350,7 @@ def history_with_the_archive(stage: Stage) -> None:
         stage.http("POST", "conversations", {"title": f"Sales by quarter, part {number + 1}"})
     listed = _list(stage)
     listed.get_by_role("button", name=re.compile("^Show .* archived")).click()
-    listed.get_by_role("heading", name="Archived").scroll_into_view_if_needed()
+    listed.get_by_role("button", name="Hide archived").scroll_into_view_if_needed()
 
 
 @state
@@ -382,6 +382,13 @@ def what_leaves_this_machine(stage: Stage) -> None:
 @state
 def settings(stage: Stage) -> None:
     _settings(stage)
+
+
+@state
+def settings_their_end(stage: Stage) -> None:
+    sheet = _settings(stage)
+    sheet.get_by_label("Search by meaning: model").fill("nomic-embed-text")
+    sheet.locator(".jp-Assistant-sheetBody").evaluate("body => { body.scrollTop = body.scrollHeight; }")
 
 
 @state

@@ -45,7 +45,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
 
 
 @pytest.fixture
-def tab(lab: Lab, page: Page, numbers: Iterator[int]) -> Iterator[Tab]:  # noqa: F811  (fixtures)
+def tab(lab: Lab, page: Page, numbers: Iterator[int]) -> Iterator[Tab]:
     """A notebook of a code cell, a text cell and a code cell."""
     tab = Tab(lab, page, f"shared{next(numbers)}.ipynb")
     write(tab.file, code("first", "x = 1\ny = 2"), text("words", "# Title"), code("last", "print('said')\nx + y"))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.chromium.tab import Tab, ToolFailed, code, in_lab, text, until
 from tests.chromium.tabs import *  # noqa: F403
@@ -126,6 +126,26 @@ def test_a_closed_notebook_is_its_file_again(tab: Tab) -> None:
     assert tab.saved[0] == "x = 2"
     tab.show()
     assert tab.sources[0] == "x = 2"
+
+
+def test_what_is_edited_while_the_page_loads_the_notebook_is_in_it(tab: Tab) -> None:
+    tab.close()
+    until(tab.page, lambda: not tab.is_open)
+    loads = re.compile(rf"/api/contents/{tab.path}\?.*content=1")
+
+    def edited_behind_it(route: Route) -> None:
+        loaded = route.fetch()
+        tab.client.call("edit_cell", path=tab.path, cell_id="first", old="1", new="2")
+        route.fulfill(response=loaded)
+
+    tab.page.route(loads, edited_behind_it, times=1)
+    tab.show()
+    until(tab.page, lambda: tab.sources[0] == "x = 2")
+    tab.client.call("edit_cell", path=tab.path, cell_id="last", old="y", new="z")
+    assert tab.saved == tab.sources == ["x = 2", "# Title", "x + z"]
+    tab.write_in("last", "0")
+    tab.save()
+    assert tab.saved[2] == "x + z0"
 
 
 def test_a_notebook_that_is_closed_while_it_runs_says_so(open_tab: OpenTab) -> None:

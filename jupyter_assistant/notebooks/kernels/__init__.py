@@ -20,7 +20,7 @@ from ...errors import CellNotFound, ExecutionNotFound, KernelDead
 from .client import Client
 from .collect import LeftOut
 from .elsewhere import Follower, RunsItself
-from .executions import ENDS, Driver, Execution, Line, State
+from .executions import ENDS, GRACE, Driver, Execution, Line, State
 from .running import CellRun
 from .sessions import KernelState, Sessions
 from .variables import Inspection, Variable, Variables
@@ -48,11 +48,25 @@ class Connection:
 
 
 class Kernels:
-    """The server's kernels; close it when the server stops."""
+    """The server's kernels; close it when the server stops.
 
-    def __init__(self, *, kernel_manager: Any, session_manager: Any, kernel_spec_manager: Any, log: Logger) -> None:
+    ``kept_seconds``: how long an ended run can be asked for; ``grace``: seconds an interrupted cell has to stop.
+    """
+
+    def __init__(
+        self,
+        *,
+        kernel_manager: Any,
+        session_manager: Any,
+        kernel_spec_manager: Any,
+        log: Logger,
+        kept_seconds: float = KEPT_SECONDS,
+        grace: float = GRACE,
+    ) -> None:
         self._managers = Sessions(kernel_manager, session_manager, kernel_spec_manager, log)
         self._log = log
+        self._kept_seconds = kept_seconds
+        self._grace = grace
         self._connections: dict[str, Connection] = {}
         self._connecting: dict[str, asyncio.Lock] = {}
         self._executions: dict[str, Execution] = {}
@@ -121,6 +135,7 @@ class Kernels:
             writer,
             interrupt=lambda: self._interrupt(kernel),
             timeout_s=timeout_s,
+            grace=self._grace,
             log=self._log,
         )
         self._look_after(driver.drive())
@@ -168,7 +183,7 @@ class Kernels:
         over = [each for each in self._executions.values() if each.is_over]
         surplus = len(self._executions) - KEPT
         for number, each in enumerate(over):
-            if number < surplus or (each.ended or 0.0) < time.time() - KEPT_SECONDS:
+            if number < surplus or (each.ended or 0.0) < time.time() - self._kept_seconds:
                 del self._executions[each.id]
 
     # ------------------------------------------------------------ the kernel itself

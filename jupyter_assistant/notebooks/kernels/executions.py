@@ -164,7 +164,7 @@ class Execution:
 
 
 class Driver:
-    """Takes one execution through its kernel. ``interrupt`` interrupts the kernel."""
+    """Takes one execution through its kernel. ``interrupt`` interrupts the kernel, whose cell has ``grace`` s to stop."""
 
     def __init__(
         self,
@@ -176,6 +176,7 @@ class Driver:
         interrupt: Callable[[], Awaitable[None]],
         timeout_s: float | None,
         log: Logger,
+        grace: float = GRACE,
     ) -> None:
         self._execution = execution
         self._client = client
@@ -183,6 +184,7 @@ class Driver:
         self._writer = writer
         self._interrupt = interrupt
         self._timeout = timeout_s
+        self._grace = grace
         self._log = log
         self._left: Request | None = None
 
@@ -311,18 +313,18 @@ class Driver:
     async def _stopped(self, cell: RunningCell, request: Request, ended: asyncio.Future[None], state: State) -> State:
         """Interrupt what has begun and give it a moment; what has not begun is watched until it has."""
         if not self._client.works_for_others:
-            await within(GRACE, request.begun.wait())
+            await within(self._grace, request.begun.wait())
         if not request.begun.is_set():
             cell.note = "It had not begun: the kernel was at a cell of the user, which goes on."
             self._leave(request)
             return state
         await self._interrupt_inside(request)
-        await first_of(ended, self._client.ended, timeout=GRACE)
+        await first_of(ended, self._client.ended, timeout=self._grace)
         if self._client.ended.done() and not ended.done():
             raise KernelDead(self._client.ended.result())
         if not ended.done():
             cell.note = self._execution.note = (
-                f"The cell is still running after the interrupt ({GRACE:.0f} s ago); it may ignore interrupts. "
+                f"The cell is still running after the interrupt ({self._grace:.0f} s ago); it may ignore interrupts. "
                 "Restart the kernel to end it."
             )
             self._leave(request)

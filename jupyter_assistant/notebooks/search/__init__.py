@@ -22,6 +22,7 @@ from ...messages import Json
 from .index import VERSION
 from .kept import Kept
 from .meaning import Embedder, Meaning
+from .pace import PACE, Pace
 from .rows import Place as Place
 from .upkeep import Home, Source, Upkeep
 from .vectors import joined
@@ -68,6 +69,7 @@ class Search:
         home: Home,
         *,
         root: Path | None = None,
+        pace: Pace = PACE,
         file: Callable[[], Path | None],
         log: Logger,
         embedder: Callable[[], Embedder | None] = lambda: None,
@@ -75,8 +77,8 @@ class Search:
         self._source = source
         self._home = home
         self._kept = Kept(file, log)
-        self._upkeep = Upkeep(source, home, self._kept, root=root, when_complete=self._embed, log=log)
-        self._meaning = Meaning(embedder, self._kept, log)
+        self._upkeep = Upkeep(source, home, self._kept, root=root, pace=pace, when_complete=self._embed, log=log)
+        self._meaning = Meaning(embedder, self._kept, log, pace.vector)
         self._means = False
 
     async def find(

@@ -23,15 +23,17 @@ _COUNT: Final = "SELECT count(*) FROM (SELECT 1 FROM words WHERE words MATCH ? L
 _NTH: Final = "SELECT rowid FROM words WHERE words MATCH ? LIMIT 1 OFFSET ?"
 
 
-def found(connection: sqlite3.Connection, query: Query, scope: str, limit: int) -> list[Place]:
+def found(
+    connection: sqlite3.Connection, query: Query, scope: str, limit: int, candidates: int = CANDIDATES
+) -> list[Place]:
     """Cells with every word first; those with some of them fill up what is left."""
-    expressions = _finished(connection, query, limit)
-    telling = [one for one in expressions if 0 < _hits(connection, one) < CANDIDATES] or expressions
+    expressions = _finished(connection, query, limit, candidates)
+    telling = [one for one in expressions if 0 < _hits(connection, one, candidates) < candidates] or expressions
     every, some = " AND ".join(expressions), " OR ".join(telling)
     places: dict[int, Place] = {}
     for bonus, expression in ((1, every), (0, some)):
         if len(places) < limit and (bonus or some != every):
-            last = _last(connection, expression) if not scope else LAST
+            last = _last(connection, expression, candidates) if not scope else LAST
             asked = (expression, last, *inside(scope), limit)
             for row, rank, path, cell_id, index, kind, title, source, outputs in connection.execute(_FIND, asked):
                 shown = snippet((source, outputs), query.words)
@@ -40,21 +42,21 @@ def found(connection: sqlite3.Connection, query: Query, scope: str, limit: int) 
     return list(places.values())[:limit]
 
 
-def _finished(connection: sqlite3.Connection, query: Query, limit: int) -> Sequence[str]:
+def _finished(connection: sqlite3.Connection, query: Query, limit: int, candidates: int) -> Sequence[str]:
     """What to look for: the last word as a beginning, unless it is often a word by itself."""
-    if not query.unfinished or _hits(connection, query.expressions[-1]) > limit:
+    if not query.unfinished or _hits(connection, query.expressions[-1], candidates) > limit:
         return query.expressions
     return [*query.expressions[:-1], query.unfinished]
 
 
-def _hits(connection: sqlite3.Connection, expression: str) -> int:
-    """How many cells match, counted up to ``CANDIDATES``."""
-    return int(connection.execute(_COUNT, (expression, CANDIDATES)).fetchone()[0])
+def _hits(connection: sqlite3.Connection, expression: str, candidates: int) -> int:
+    """How many cells match, counted up to ``candidates``."""
+    return int(connection.execute(_COUNT, (expression, candidates)).fetchone()[0])
 
 
-def _last(connection: sqlite3.Connection, expression: str) -> int:
+def _last(connection: sqlite3.Connection, expression: str, candidates: int) -> int:
     """The row after which no more candidates are scored: each costs a microsecond, and some words are everywhere."""
-    row = connection.execute(_NTH, (expression, CANDIDATES)).fetchone()
+    row = connection.execute(_NTH, (expression, candidates)).fetchone()
     return int(row[0]) if row else LAST
 
 

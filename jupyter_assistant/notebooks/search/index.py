@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 
 from ...errors import StoreUnavailable
 from ..listing import Stamp
-from .answers import found
+from .answers import CANDIDATES, found
 from .nearness import Vectors
 from .rows import Counts, Page, Place, Unembedded
 from .tables import SCHEMA, counts, forget, put, transaction
@@ -38,12 +38,13 @@ _BUSY: Final = ("locked", "interrupted")
 class Index:
     """The index in ``file`` (in memory where it is None), opened at the first call. One thread alone may use it.
 
-    ``openings`` counts how often it was opened: what was known of it before the last time may be gone. ``loads`` counts
+    For a query at most ``candidates`` cells are scored. ``openings`` counts how often it was opened: what was known of it before the last time may be gone. ``loads`` counts
     how often its content turned out to be another than what was known of it.
     """
 
-    def __init__(self, file: Path | None, *, log: Logger) -> None:
+    def __init__(self, file: Path | None, *, log: Logger, candidates: int = CANDIDATES) -> None:
         self._file = file
+        self._candidates = candidates
         self._log = log
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
@@ -67,7 +68,9 @@ class Index:
 
     def find(self, query: Query, scope: str, limit: int) -> list[Place]:
         """The best places, best first, in the notebook or folder ``scope`` ("" everywhere)."""
-        return self._call(lambda connection: found(connection, query, scope, limit)) if query.expressions else []
+        if not query.expressions:
+            return []
+        return self._call(lambda connection: found(connection, query, scope, limit, self._candidates))
 
     def counts(self) -> Counts:
         """How much it holds; raises ``StoreUnavailable``."""

@@ -18,10 +18,9 @@ from typing import Protocol
 from ...errors import AssistantError
 from ...messages import Json
 from .answers import LAST
+from .pace import PACE
 from .rows import Unembedded
 
-SECONDS = 2.0
-"""The longest a search waits for its query's vector."""
 BATCH = 32
 MAX_CELLS = 100_000
 """Cells of a workspace that get vectors, the newest first."""
@@ -58,10 +57,13 @@ class Store(Protocol):
 class Meaning:
     """Vectors as they are wanted. ``embedder`` says who makes them now; None: nobody, and words alone are searched."""
 
-    def __init__(self, embedder: Callable[[], Embedder | None], store: Store, log: Logger) -> None:
+    def __init__(
+        self, embedder: Callable[[], Embedder | None], store: Store, log: Logger, seconds: float = PACE.vector
+    ) -> None:
         self._embedder = embedder
         self._store = store
         self._log = log
+        self._seconds = seconds
         self._queries: OrderedDict[tuple[str, str], array[float]] = OrderedDict()
         self._down_until = 0.0
         self._pause = PAUSE
@@ -90,16 +92,16 @@ class Meaning:
         return {"model": embedder.shown, "cells": cells, "building": self._is_filling(), "note": self.note}
 
     async def of(self, query: str) -> tuple[str, array[float]] | None:
-        """The embedder's name and the vector of ``query``; None where there is none to be had within ``SECONDS``."""
+        """The embedder's name and the vector of ``query``; None where there is none to be had in time."""
         embedder = self.embedder
         if embedder is None or self._is_down() or not query.strip():
             return None
         key = embedder.name, query
         if key not in self._queries:
             try:
-                (vector,) = await asyncio.wait_for(embedder.embed([query], tries=1), SECONDS)
+                (vector,) = await asyncio.wait_for(embedder.embed([query], tries=1), self._seconds)
             except asyncio.TimeoutError:
-                self._fail(f"{embedder.shown} did not answer within {SECONDS:g} s.")
+                self._fail(f"{embedder.shown} did not answer within {self._seconds:g} s.")
                 return None
             except AssistantError as error:
                 self._fail(error.text)

@@ -1,7 +1,7 @@
 """The index is brought up to date: what has changed since it was read is read again, the newest first.
 
 The law: who searches waits no longer than his patience, the rest goes on. What was just saved is found at once; what
-another program writes into a file so that its folder tells nothing, within ``FRESH`` seconds. Nothing is read before
+another program writes into a file so that its folder tells nothing, within ``Pace.fresh`` seconds. Nothing is read before
 the first search.
 """
 
@@ -19,13 +19,10 @@ from ..cells import Snapshot
 from ..listing import Changes, Sighting, Stamp
 from .index import Index
 from .kept import Kept
+from .pace import PACE, Pace
 from .process import Reading, taken
 from .rows import Page, page
 
-IDLE = 2.0
-"""Seconds after the last search that waits for nothing until the index is brought up to date for the next."""
-FRESH = 5.0
-"""Seconds for which a search trusts a look at every notebook, and looks only where a folder has changed."""
 MANY = 100
 """Notebooks to be read from which on a process reads them: for fewer, starting it would take longer."""
 BATCH, PROCESS_BATCH = 16, 64
@@ -65,6 +62,7 @@ class Upkeep:
         kept: Kept,
         *,
         root: Path | None,
+        pace: Pace = PACE,
         when_complete: Callable[[], None],
         log: Logger,
     ) -> None:
@@ -73,6 +71,7 @@ class Upkeep:
         self._source = source
         self._home = home
         self._kept = kept
+        self._pace = pace
         self._when_complete = when_complete
         self._log = log
         self._turn = asyncio.Lock()
@@ -84,7 +83,7 @@ class Upkeep:
         self._pending: dict[str, Sighting] = {}
         self._working: dict[str, Sighting] = {}
         self._known: dict[str, Stamp] = {}
-        self._looked = -FRESH
+        self._looked = -pace.fresh
         self._later: asyncio.TimerHandle | None = None
         self._complete_at: float | None = None
 
@@ -134,7 +133,7 @@ class Upkeep:
         """Once nobody has asked for a while: reading notebooks would hold up the answer to who asks."""
         if self._later is not None:
             self._later.cancel()
-        self._later = asyncio.get_running_loop().call_later(IDLE, self._refreshing)
+        self._later = asyncio.get_running_loop().call_later(self._pace.idle, self._refreshing)
 
     async def _refresh(self) -> bool:
         async with self._turn:
@@ -182,7 +181,7 @@ class Upkeep:
     async def _look(self) -> Changes:
         """At every notebook, or where the last such look is fresh only where a folder has changed."""
         began = time.monotonic()
-        if began - self._looked < FRESH:
+        if began - self._looked < self._pace.fresh:
             waiting = {
                 seen.path: seen.stamp for seen in (*self._pending.values(), *self._working.values()) if seen.stamp
             }
@@ -208,7 +207,7 @@ class Upkeep:
                 known = await self._read_apart(apart, batch) if apart else {}
                 pages = [known.get(seen.path) or await self._read(seen) for seen in batch]
                 if None in pages:
-                    complete, self._looked = False, -FRESH
+                    complete, self._looked = False, -self._pace.fresh
                 await self._store([page for page in pages if page])
         except AssistantError as error:
             self._log.warning("search index: %s", error.text)

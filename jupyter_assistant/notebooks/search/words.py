@@ -22,6 +22,8 @@ from ..cells import Cell
 MAX_QUERY = 2_000
 MAX_WORDS = 32
 MIN_PREFIX = 3
+MAX_PHRASE = 4
+"""Characters of a script without spaces that are looked for as they stand."""
 SNIPPET = 240
 MAX_HEADING = 120
 MAX_NAME = 100
@@ -68,13 +70,23 @@ class Query:
 def parse(text: str) -> Query:
     """A query in a person's or model's words; quotes hold phrases together, the last word may be unfinished."""
     text = storable(unicodedata.normalize("NFC", text[:MAX_QUERY]))
-    phrases = [" ".join(_WORD.findall(found[1] or found[2] or "")) for found in _QUOTED.finditer(text)]
-    loose = _telling(_WORD.findall(_QUOTED.sub(" ", text)), alone=not any(phrases))
+    phrases = [" ".join(_WORD.findall(mark[1] or mark[2] or "")) for mark in _QUOTED.finditer(text)]
+    found = chain.from_iterable(map(_pairs, _WORD.findall(_QUOTED.sub(" ", text))))
+    loose = _telling(list(found), alone=not any(phrases))
     parts = list(dict.fromkeys(filter(_PLAIN.search, [*phrases, *loose])))[:MAX_WORDS]
     open_end = bool(loose) and parts[-1:] == loose[-1:] and len(loose[-1]) >= MIN_PREFIX and text.endswith(loose[-1])
     shown = dict.fromkeys(_PLAIN.findall(folded(" ".join(map(_split, parts)))))
     expressions = tuple(map(_expression, parts))
     return Query(expressions, _expression(parts[-1], "*") if open_end else "", tuple(shown)[:MAX_WORDS])
+
+
+def _pairs(word: str) -> list[str]:
+    """A word as it is; of a sentence written without spaces the pairs of its characters, since it is no phrase."""
+    runs = _UNSPACED.findall(word)
+    if not any(len(run) > MAX_PHRASE for run in runs):
+        return [word]
+    pairs = [run[at : at + 2] for run in runs for at in range(max(1, len(run) - 1))]
+    return [*_UNSPACED.sub(" ", word).split(), *pairs]
 
 
 def _telling(words: Sequence[str], *, alone: bool) -> list[str]:

@@ -165,6 +165,13 @@ class Tabs:
             *(self._reverted(place) for place in others if not place.shown.dirty and not place.shown.collaborative)
         )
 
+    def saved_elsewhere(self, opened: Opened) -> None:
+        """Its file was written while it was being opened: what windows loaded before that follows."""
+        for place in self._at(opened.shown.path):
+            place.is_behind = True
+            if place.is_answering:
+                place.catch_up()
+
     async def _reverted(self, place: Opened) -> None:
         if not place.is_answering:
             place.is_behind = True

@@ -52,6 +52,9 @@ class Choice(Protocol):
     async def saved(self, opened: Opened) -> None:
         """It was saved there: other places take it up."""
 
+    def saved_elsewhere(self, opened: Opened) -> None:
+        """Its file was written: all places take it up."""
+
 
 class TabDocument:
     """A notebook that is open in JupyterLab; ``stored`` opens it in its storage, once no tab has it any more."""
@@ -109,6 +112,10 @@ class TabDocument:
                 if made is not None:
                     return made
         raise NotebookBusy(f"{self.path} changes all the time.", "Try again when nobody types in that cell.")
+
+    def saved_elsewhere(self) -> None:
+        """Its file was written while a tab opened it."""
+        self._choice.saved_elsewhere(self._opened)
 
     async def ready(self) -> bool:
         """Whether a tab runs its cells; False once it was closed.

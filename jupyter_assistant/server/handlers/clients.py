@@ -5,10 +5,11 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from jupyter_server.auth.decorator import authorized
+from jupyter_server.auth.identity import IdentityProvider
 from tornado import web
 
 from ...errors import InvalidInput
-from .base import RESOURCE, AssistantHandler
+from .base import OWN_PROVIDERS, RESOURCE, AssistantHandler
 
 ORIGIN_CHARS = 512
 
@@ -24,7 +25,20 @@ class ClientsHandler(AssistantHandler):
 
         own = f"{self.request.protocol}://{self.request.host}"
         server = f"{checked(self.get_query_argument('origin', own))}{self.base_url}assistant/mcp"
-        self.reply({"tools": self.services.settings.traits.mcp_tools, **offered(server)})
+        self.reply(
+            {"tools": self.services.settings.traits.mcp_tools, **offered(server, remark(self.identity_provider))}
+        )
+
+
+def remark(provider: IdentityProvider) -> str:
+    """What there is to say of the token where it is not simply the server's own."""
+    from ..clients import NO_LOGIN, NO_TOKEN, OTHER_TOKEN
+
+    if type(provider) not in OWN_PROVIDERS:
+        return OTHER_TOKEN
+    if provider.token:
+        return ""
+    return NO_TOKEN if provider.auth_enabled else NO_LOGIN
 
 
 def checked(origin: str) -> str:

@@ -186,7 +186,8 @@ function End({ answer, last }: { answer: Answer; last: boolean }): VNode {
 /** A dot that beats while nothing comes: text that grows is sign enough, and each beat would cost the page a frame. */
 function Pulse({ heard }: { heard: number }): VNode {
   const [beats, beat] = useState(true);
-  useEffect(() => {
+  // At once, not as an effect: Preact asks for a frame of its own for every effect, and this is one for every painting.
+  useLayoutEffect(() => {
     beat(heard === 0);
     const timer = setTimeout(() => {
       beat(true);

@@ -44,13 +44,14 @@ export function CodeBlock({ code, language, closed, whole }: Props): VNode {
 function usePieces(code: string, language: string, closed: boolean): readonly Piece[] | null {
   const { host } = usePanel();
   const [coloured, setColoured] = useState<readonly Piece[] | null>(null);
+  const ended = closed ? code : null; // while it grows there is nothing to do, and no effect asks for a frame
   useEffect(() => {
     const abort = new AbortController();
     setColoured(null);
-    if (closed && language) {
-      host.highlight(code, language).then(
+    if (ended !== null && language) {
+      host.highlight(ended, language).then(
         pieces => {
-          const same = pieces.map(piece => piece.text).join('') === code;
+          const same = pieces.map(piece => piece.text).join('') === ended;
           if (!abort.signal.aborted && same) {
             setColoured(pieces);
           }
@@ -61,6 +62,6 @@ function usePieces(code: string, language: string, closed: boolean): readonly Pi
     return () => {
       abort.abort();
     };
-  }, [code, language, closed]);
+  }, [ended, language]);
   return coloured;
 }

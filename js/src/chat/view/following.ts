@@ -1,8 +1,9 @@
 /**
  * The transcript's scrolling: it follows the end while the reader is there.
  *
- * The law: who has scrolled up is left alone. What grows is heard of after the browser has laid it out, so that
- * nothing is ever laid out twice. A message that got the focus stays in sight while what is around it is rendered.
+ * The law: who has scrolled up is left alone. Text that has come is followed before the browser looks at the frame, so
+ * that it is laid out once; what grows by itself is heard of after that. A message that got the focus stays in sight
+ * while what is around it is rendered.
  */
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
@@ -61,7 +62,9 @@ export function useFollowing({ key, entries }: Conversation): Following {
   const { growing } = useSizes(box, stay);
   useLayoutEffect(toEnd, [key, entries.length]);
   useLayoutEffect(() => {
-    if (!following.current) {
+    if (following.current) {
+      stay();
+    } else {
       setBehind(true);
     }
   }, [entries]);

@@ -23,9 +23,10 @@ export function Formula({ tex, source, display, settled }: Props): VNode {
   const { host } = usePanel();
   const place = useRef<HTMLSpanElement>(null);
   const [set, show] = useState(false);
+  const ended = settled ? tex : null; // while it grows there is nothing to do, and no effect asks for a frame
   useEffect(() => {
     const abort = new AbortController();
-    const safe = settled && host.typeset ? typesettable(tex) : null;
+    const safe = ended !== null && host.typeset ? typesettable(ended) : null;
     if (safe !== null && place.current) {
       const written = display ? `\\[${safe}\\]` : `\\(${safe}\\)`;
       benchOf(host).add({ written, place: place.current, shown: show, signal: abort.signal });
@@ -35,7 +36,7 @@ export function Formula({ tex, source, display, settled }: Props): VNode {
       place.current?.replaceChildren();
       show(false);
     };
-  }, [tex, display, settled]);
+  }, [ended, display]);
   return (
     <span class={`jp-Assistant-math${display ? ' jp-mod-display' : ''}`}>
       {set ? null : <span class="jp-Assistant-tex">{source}</span>}

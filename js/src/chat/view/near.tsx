@@ -13,7 +13,7 @@ const MARGIN = '100% 0px';
 /** Tells elements in a box when they come near. */
 export class Sight {
   readonly #box: { readonly current: Element | null };
-  readonly #waiting = new Map<Element, () => void>();
+  readonly #waiting = new Map<Element, Set<() => void>>();
   #observer: IntersectionObserver | null = null;
 
   constructor(box: { readonly current: Element | null }) {
@@ -23,10 +23,14 @@ export class Sight {
   /** Calls back once `el` is near; the returned function ends that. */
   watch(el: Element, came: () => void): () => void {
     this.#observer ??= new IntersectionObserver(this.#look, { root: this.#box.current, rootMargin: MARGIN });
-    this.#waiting.set(el, came);
+    const waiting = this.#waiting.get(el) ?? new Set();
+    this.#waiting.set(el, waiting.add(came));
     this.#observer.observe(el);
     return () => {
-      this.#forget(el);
+      waiting.delete(came);
+      if (!waiting.size) {
+        this.#forget(el);
+      }
     };
   }
 
@@ -43,8 +47,11 @@ export class Sight {
   readonly #look = (seen: readonly IntersectionObserverEntry[]): void => {
     for (const { target, isIntersecting } of seen) {
       if (isIntersecting) {
-        this.#waiting.get(target)?.();
+        const waiting = this.#waiting.get(target);
         this.#forget(target);
+        waiting?.forEach(came => {
+          came();
+        });
       }
     }
   };
@@ -58,7 +65,7 @@ export function useNear(box: { readonly current: Element | null }, now: boolean)
   const sight = useContext(SightContext);
   const [near, come] = useState(now || !sight);
   useEffect(() => {
-    const el = box.current?.closest('article') ?? box.current;
+    const el = box.current?.closest('.jp-Assistant-group') ?? box.current;
     return near || !sight || !el
       ? undefined
       : sight.watch(el, () => {

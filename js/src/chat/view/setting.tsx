@@ -90,21 +90,18 @@ export function SettingField({ setting, draft, problem, first, secret, forgets, 
   const { trans } = usePanel().host;
   const id = useId();
   const { label, help } = named(setting, trans);
-  const { kind, locked } = setting;
-  const common = {
+  const { locked } = setting;
+  const described = [`${id}about`, `${id}help`, problem ? `${id}problem` : ''];
+  const attributes = {
     id: `${id}field`,
     disabled: locked,
     'aria-invalid': problem !== null,
-    'aria-describedby': `${id}about ${id}help`,
+    'aria-describedby': described.filter(Boolean).join(' '),
     'data-first': first || undefined,
     autocomplete: 'off',
     spellcheck: false
   };
   const value = draft === undefined ? typed(setting) : (draft ?? '');
-  const onInput = (event: { readonly currentTarget: { readonly value: string } }): void => {
-    write(event.currentTarget.value);
-  };
-  const long = kind === 'list' || setting.name === 'instructions';
   return (
     <div class={`jp-Assistant-setting${locked ? ' jp-mod-locked' : ''}`}>
       <div class="jp-Assistant-settingHead">
@@ -114,29 +111,9 @@ export function SettingField({ setting, draft, problem, first, secret, forgets, 
           {locked ? trans.__('Set by your administrator') : sourceName(setting, trans)}
         </span>
       </div>
-      {kind === 'secret' ? (
-        <input
-          {...common}
-          ref={secret}
-          type="password"
-          placeholder={setting.set ? trans.__('Replace it by another one') : ''}
-          onInput={() => {
-            write(undefined);
-          }}
-        />
-      ) : null}
-      {kind !== 'secret' && long ? <textarea {...common} rows={3} value={value} onInput={onInput} /> : null}
-      {kind !== 'secret' && !long ? (
-        <input
-          {...common}
-          type="text"
-          inputMode={kind === 'number' ? 'numeric' : 'text'}
-          value={value}
-          onInput={onInput}
-        />
-      ) : null}
+      <Field setting={setting} attributes={attributes} value={value} secret={secret} write={write} />
       {problem ? (
-        <p class="jp-Assistant-problem" role="alert">
+        <p id={`${id}problem`} class="jp-Assistant-problem" role="alert">
           {problem.text.replace(`${setting.name}: `, '')} {problem.code === 'invalid' ? '' : problem.hint}
         </p>
       ) : null}
@@ -153,25 +130,49 @@ export function SettingField({ setting, draft, problem, first, secret, forgets, 
   );
 }
 
+interface FieldProps extends Pick<Props, 'setting' | 'secret' | 'write'> {
+  /** What every field has, whatever is typed in it. */
+  readonly attributes: Readonly<Record<string, string | boolean | undefined>>;
+  readonly value: string;
+}
+
+/** Where it is typed: a key in its input alone, of anything else all that is typed is told. */
+function Field({ setting: { name, kind, set }, attributes, value, secret, write }: FieldProps): VNode {
+  const { trans } = usePanel().host;
+  if (kind === 'secret') {
+    const touch = (): void => {
+      write(undefined);
+    };
+    const placeholder = set ? trans.__('Replace it by another one') : '';
+    return <input {...attributes} ref={secret} type="password" placeholder={placeholder} onInput={touch} />;
+  }
+  const told = {
+    value,
+    onInput: (event: { readonly currentTarget: { readonly value: string } }) => {
+      write(event.currentTarget.value);
+    }
+  };
+  return kind === 'list' || name === 'instructions' ? (
+    <textarea {...attributes} {...told} rows={3} />
+  ) : (
+    <input {...attributes} {...told} type="text" inputMode={kind === 'number' ? 'numeric' : 'text'} />
+  );
+}
+
 /** The way back to the administrator's value, and out of it again while it is not saved. */
-function Back({
-  setting,
-  back,
-  write
-}: {
-  setting: Setting;
-  back: boolean;
-  write: (text: null | undefined) => void;
-}): VNode | null {
+function Back({ setting, back, write }: Pick<Props, 'setting' | 'write'> & { readonly back: boolean }): VNode | null {
   const { trans } = usePanel().host;
   const { source, kind, locked } = setting;
   if (source !== 'user' || locked) {
     return null;
   }
-  const secret = kind === 'secret';
+  const [gone, go] =
+    kind === 'secret'
+      ? [trans.__('Removed by Save.'), trans.__('Remove the key')]
+      : [trans.__('Goes back to its default by Save.'), trans.__('Back to the default')];
   return (
     <p class="jp-Assistant-line">
-      {back ? `${secret ? trans.__('Removed by Save.') : trans.__('Goes back to its default by Save.')} ` : null}
+      {back ? `${gone} ` : null}
       <button
         type="button"
         class="jp-Assistant-textLink"
@@ -179,7 +180,7 @@ function Back({
           write(back ? undefined : null);
         }}
       >
-        {back ? trans.__('Keep it') : secret ? trans.__('Remove the key') : trans.__('Back to the default')}
+        {back ? trans.__('Keep it') : go}
       </button>
     </p>
   );

@@ -4,21 +4,17 @@
  * The law: what is far from view costs next to nothing, and can still be found and heard.
  */
 
-import type { ComponentChildren, VNode } from 'preact';
-import { Component } from 'preact';
+import type { VNode } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { Conversation, Entry } from '../conversation';
+import type { Conversation } from '../conversation';
 import { shown } from '../conversation';
-import { AnswerView } from './answer';
 import { useChat, usePanel } from './context';
 import { EmptyState } from './empty';
 import { useFollowing } from './following';
+import { groups } from './group';
 import { DownIcon } from './icons';
 import { useMessageKeys } from './keys';
-import { Sight, SightContext } from './near';
-
-/** So many messages at the end are rendered at once: what is seen when a conversation is opened. */
-const AT_ONCE = 8;
+import { Sight } from './near';
 
 export function Transcript(): VNode {
   const { trans } = usePanel().host;
@@ -100,50 +96,7 @@ function Content({ conversation, growing, sight }: ContentProps): VNode {
   }
   return (
     <div class="jp-Assistant-column" ref={growing}>
-      {entries.map((entry, index) => (
-        <Message
-          key={entry.id}
-          entry={entry}
-          number={index + 1}
-          last={index === entries.length - 1}
-          sight={index < entries.length - AT_ONCE ? sight : null}
-        />
-      ))}
+      {groups(entries, sight)}
     </div>
-  );
-}
-
-interface MessageProps {
-  readonly entry: Entry;
-  readonly number: number;
-  readonly last: boolean;
-  readonly sight: Sight | null;
-}
-
-/** Rendered again only when it is another: a token touches one message of hundreds. */
-class Message extends Component<MessageProps> {
-  override shouldComponentUpdate(next: MessageProps): boolean {
-    const { entry, number, last, sight } = this.props;
-    return next.entry !== entry || next.number !== number || next.last !== last || next.sight !== sight;
-  }
-
-  override render({ entry, number, last, sight }: MessageProps): ComponentChildren {
-    return (
-      <SightContext.Provider value={sight}>
-        <EntryView entry={entry} number={number} last={last} />
-      </SightContext.Provider>
-    );
-  }
-}
-
-function EntryView({ entry, number, last }: Omit<MessageProps, 'sight'>): VNode {
-  const { trans } = usePanel().host;
-  if (entry.role === 'assistant') {
-    return <AnswerView answer={entry} label={trans.__('Assistant, message %1', number)} last={last} />;
-  }
-  return (
-    <article class="jp-Assistant-question" aria-label={trans.__('You, message %1', number)} tabIndex={-1}>
-      {entry.text}
-    </article>
   );
 }
