@@ -1,4 +1,4 @@
-"""``%ask`` in a kernel: what loading it costs, how soon the first token is seen, what a token costs the kernel.
+"""``%ask`` in a kernel: what loading it costs, how soon the first token is seen, what a question and a token cost.
 
 Run with ``python -m benchmarks.ask``. The gateway is a process of its own, the kernel a real one of a real server; the
 first painted token is the first display that a front-end gets with a word of the answer.
@@ -64,11 +64,18 @@ def first_token(kernel: Kernel) -> float:
     return seen[0]
 
 
-def cpu_a_token(kernel: Kernel, model: str) -> float:
-    """Microseconds of the kernel's CPU time for each token of an answer."""
+def cpu(kernel: Kernel, model: str) -> tuple[float, int]:
+    """Microseconds of the kernel's CPU time for an answer, and its tokens."""
     ran = kernel.run(CPU.format(model=model))
     seconds, tokens = json.loads(ran.text.splitlines()[-1])
-    return float(seconds) / float(tokens) * 1e6
+    return float(seconds) * 1e6, int(tokens)
+
+
+def cpu_a_token(kernel: Kernel, model: str, short: str) -> tuple[float, float]:
+    """What each token of an answer costs, and the question beside its tokens: by a long answer and a short one."""
+    (whole, tokens), (little, few) = cpu(kernel, model), cpu(kernel, short)
+    each = (whole - little) / (tokens - few)
+    return each, little - few * each
 
 
 def main() -> None:
@@ -84,8 +91,11 @@ def main() -> None:
                 first = first_token(kernel)
                 show("execution to first painted token: the session's first", [first], "ms")
                 show("execution to first painted token: later", [first_token(kernel) for _ in range(ASKS)], "ms")
-                show("kernel CPU a token, 50 tokens/s", [cpu_a_token(kernel, "paced-200-50") for _ in range(3)], "µs")
-                show("kernel CPU a token, full speed", [cpu_a_token(kernel, "fast-20000") for _ in range(3)], "µs")
+                slow = [cpu_a_token(kernel, "paced-200-50", "paced-1-50") for _ in range(3)]
+                fast = [cpu_a_token(kernel, "fast-20000", "fast-1") for _ in range(3)]
+                show("kernel CPU a token, 50 tokens/s", [token for token, _ in slow], "µs")
+                show("kernel CPU a token, full speed", [token for token, _ in fast], "µs")
+                show("kernel CPU a question, beside its tokens", [question / 1000 for _, question in slow], "ms")
 
 
 if __name__ == "__main__":

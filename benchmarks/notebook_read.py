@@ -1,4 +1,4 @@
-"""How long a question waits for its notebook: 10 cells, and 1 000 cells with 100 MB of outputs; cold, warm, stall.
+"""How long a question waits for its notebook, and an edit: 10 cells, and 1 000 with 100 MB; cold, warm, stall.
 
 Stall is the longest the event loop went without a turn, beyond the millisecond it was asked for. Targets: DESIGN §14.
 
@@ -20,10 +20,12 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
+from nbformat.sign import NotebookNotary
 
 from benchmarks.figures import show
 from jupyter_assistant.notebooks import Notebooks
 from jupyter_assistant.notebooks.cells import Snapshot, digest
+from jupyter_assistant.notebooks.edits import Change, Replace
 from jupyter_assistant.notebooks.state import FINE
 
 Json = dict[str, Any]
@@ -72,7 +74,7 @@ def notebook(cells: int, megabytes: float) -> Json:
     }
 
 
-async def timed(work: Callable[[], Awaitable[Snapshot]]) -> tuple[float, float]:
+async def timed(work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
     """Milliseconds until ``work`` is done, and the longest stall of the loop meanwhile."""
     longest = 0.0
 
@@ -106,6 +108,31 @@ async def read(root: Path, name: str) -> list[tuple[float, float]]:
     return found
 
 
+async def edit(root: Path, name: str) -> list[tuple[float, float]]:
+    """Time and stall of edits of one cell, one after the other; the first, which signs the old content too, apart."""
+    manager = AsyncLargeFileManager(root_dir=str(root), notary=NotebookNotary(data_dir=str(root)))
+    notebooks = Notebooks(manager, root_dir=root, log=logging.getLogger("bench"))
+    document = await notebooks.open(name)
+    cell = (await document.read()).cells[5].id
+
+    async def once() -> Change:
+        return await document.apply([Replace(cell, f"edited = {time.perf_counter()}")])
+
+    found = [await timed(once) for _ in range(1 + ROUNDS)]
+    await notebooks.close()
+    manager.notary.store.close()
+    return found[1:]
+
+
+def copy_of(file: Path) -> float:
+    """Milliseconds that reading and writing the file's bytes take, which no edit can do without."""
+    started = time.perf_counter()
+    with file.open("rb") as old, file.with_suffix(".copy").open("wb") as new:
+        new.write(old.read())
+        os.fsync(new.fileno())
+    return (time.perf_counter() - started) * 1e3
+
+
 def parse_all(file: Path) -> float:
     """Milliseconds of the plain way: the whole file through ``json.loads``."""
     started = time.perf_counter()
@@ -133,6 +160,10 @@ def report(file: Path, what: str, targets: tuple[float, float, float]) -> None:
     show(f"read, {what}: cold", [cold for (cold, _), _ in rounds], "ms", targets[0])
     show(f"read, {what}: warm", [warm for _, (warm, _) in rounds], "ms", targets[1])
     show(f"read, {what}: loop stall", [max(first, second) for (_, first), (_, second) in rounds], "ms", targets[2])
+    edits = asyncio.run(edit(file.parent, file.name))
+    show(f"edit of one cell, {what}", [took for took, _ in edits], "ms")
+    show(f"edit of one cell, {what}: loop stall", [stall for _, stall in edits], "ms", targets[2])
+    show(f"its bytes read and written, {what}", [copy_of(file) for _ in range(ROUNDS)], "ms")
     show(f"json.loads and digest, {what}", [parse_all(file) for _ in range(ROUNDS)], "ms")
 
 

@@ -12,6 +12,17 @@ from tests.gateway import Gateway, Reply, Request
 __all__ = ["gateway", "kernel", "lab", "loaded"]
 
 
+SLOW = """
+import os, signal, time
+class Slow:
+    @property
+    def part(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(30)
+slow = Slow()
+"""
+
+
 def pressed(kernel: Kernel, times: int = 1, word: str = "word5") -> Callable[[Ran], bool]:
     """Interrupts so often when the answer has come to a word."""
 
@@ -55,3 +66,10 @@ def test_what_came_before_a_silence_is_shown(kernel: Kernel, gateway: Gateway) -
 
     ran = kernel.run("%ask --context none --model falls-silent go on", during=pressed(kernel, word="word4"))
     assert "word4\n\n*(stopped)*" in ran.markdown
+
+
+def test_an_interrupt_before_the_question_is_sent_shows_nothing_of_ours(kernel: Kernel, gateway: Gateway) -> None:
+    kernel.run(SLOW)
+    ran = kernel.run("%ask what is {slow.part}?")
+    assert [output["traceback"] for output in ran.outputs if "traceback" in output] == [["KeyboardInterrupt"]]
+    assert all("slow.part" not in post.question for post in gateway.posts)

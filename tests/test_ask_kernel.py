@@ -131,6 +131,12 @@ def test_fix_names_the_error_first_and_shows_nothing_of_ipythons_own(kernel: Ker
     assert "def half(:" in sent(gateway).partition("The error:")[2]
 
 
+def test_fix_knows_the_failed_cell_before_it_is_saved(kernel: Kernel) -> None:
+    kernel.run("1 / 0", "cell-0")
+    ran = kernel.run("%ask fix --model offline/responder", "cell-1")
+    assert "[cell 1] fails with `ZeroDivisionError: division by zero`" in ran.markdown
+
+
 def test_only_whole_python_is_inserted(kernel: Kernel) -> None:
     assert kernel.run("%ask --insert --model mixed give").next_inputs == ["a = 1\n\nb = 2"]
     kernel.run("1 / 0")
@@ -254,6 +260,7 @@ def test_the_kernels_secret_is_in_no_log_and_reaches_no_model(kernel: Kernel, ga
 
 def test_completion_offers_options_values_and_variables(kernel: Kernel) -> None:
     assert kernel.complete("%ask --mod") == ["--model"]
+    assert kernel.complete("told = %ask --mod") == ["--model"]
     assert kernel.complete("%ask --context ") == ["none", "cell", "notebook", "workspace"]
     assert kernel.complete("%ask what is {tot") == ["total"]
     assert kernel.complete("%ask hist") == ["history"]

@@ -21,10 +21,7 @@ from jupyter_assistant.kernel.asking import Asked, Session
 from jupyter_assistant.kernel.client.stream import Event
 from jupyter_assistant.kernel.local import Local
 from jupyter_assistant.messages import ContextItem
-from tests.conftest import heeds_interrupts
 from tests.gateway import Gateway
-
-pexpect: Any = pytest.importorskip("pexpect")
 
 PREFIX = "JUPYTER_ASSISTANT_"
 
@@ -135,7 +132,11 @@ def test_an_error_is_an_event_before_done(gateway: Gateway, model: str, code: st
 def test_models_are_those_of_the_gateway(gateway: Gateway) -> None:
     local = Local(environ(gateway))
     assert "gateway/echo" in [model["id"] for model in local.models()["models"]]
+    assert [model["id"] for model in local.models_known()["models"]] == [m["id"] for m in local.models()["models"]]
     assert [model["id"] for model in Local({}).models()["models"]] == ["offline/responder"]
+    before = len(gateway.requests)
+    assert "gateway/echo" in [model["id"] for model in Local(environ(gateway)).models_known()["models"]]
+    assert len(gateway.requests) == before
 
 
 def test_a_process_that_no_server_started_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,71 +193,6 @@ def test_without_ipython_the_api_asks_all_the_same(gateway: Gateway, tmp_path: P
     )
     assert done.stdout == "hello done\n"
     assert done.stderr == ""
-
-
-@pytest.fixture
-def ipython(tmp_path: Path) -> Iterator[Any]:
-    """``ipython`` in a pseudo-terminal; give it its environment."""
-    started: list[Any] = []
-
-    def start(given: dict[str, str]) -> Any:
-        command = ["-m", "IPython", "--no-banner", "--colors=nocolor", "--simple-prompt", "--no-confirm-exit"]
-        given = {**given, "IPYTHONDIR": str(tmp_path / "ipython"), "TERM": "dumb"}
-        terminal = pexpect.spawn(
-            sys.executable,
-            command,
-            env=given,
-            encoding="utf-8",
-            timeout=30,
-            dimensions=(50, 200),
-            preexec_fn=heeds_interrupts,
-        )
-        started.append(terminal)
-        terminal.expect_exact("In [1]: ")
-        terminal.sendline("%load_ext jupyter_assistant")
-        terminal.expect_exact("In [2]: ")
-        return terminal
-
-    yield start
-    for terminal in started:
-        terminal.close(force=True)
-
-
-def test_a_terminal_gets_the_text_as_it_comes(ipython: Any, gateway: Gateway) -> None:
-    terminal = ipython(environ(gateway, "paced-60-60"))
-    terminal.sendline("%ask what is this?")
-    for word in ("word0 ", "word20 word21", "word59"):
-        terminal.expect_exact(word)
-    terminal.expect_exact("In [3]: ")
-    assert "word59" not in terminal.before
-    assert "**" not in terminal.before
-    assert gateway.posts[-1].question.endswith("what is this?")
-    terminal.sendline("x = 41")
-    terminal.expect_exact("In [4]: ")
-    terminal.sendline("%ask --model echo and {x}?")
-    terminal.expect(r"and 41\?")
-    assert "x = 41" in gateway.posts[-1].question
-
-
-def test_control_c_in_a_terminal_stops_the_model_and_keeps_the_text(ipython: Any, gateway: Gateway) -> None:
-    terminal = ipython(environ(gateway, "paced-5000-50"))
-    terminal.sendline("%ask go on")
-    terminal.expect_exact("word9 ")
-    terminal.sendintr()
-    terminal.expect_exact("(stopped)")
-    terminal.expect_exact("In [3]: ")
-    assert "Traceback" not in terminal.before
-    gateway.wait(lambda g: g.open == 0)
-
-
-def test_without_a_model_the_built_in_responder_answers_from_the_session(ipython: Any) -> None:
-    terminal = ipython(environ())
-    terminal.sendline("total = 41")
-    terminal.expect_exact("In [3]: ")
-    terminal.sendline("%ask where is `total` computed?")
-    terminal.expect_exact("total = 41")
-    terminal.expect_exact("No language model is connected")
-    terminal.expect_exact("In [4]: ")
 
 
 NOTEBOOK = ["%load_ext jupyter_assistant\ntotal = 41", "%ask what is {total} and $total?"]

@@ -63,8 +63,12 @@ def test_a_kernel_asks_its_server_without_a_token(tmp_path: Path, gateway: Gatew
             ran = kernel.run("%ask what is total?", "cell-1")
             assert ran.markdown.rstrip().partition("\n\n*gateway/echo")[0].endswith("what is total?")
             assert "total = 41" in gateway.posts[-1].question
+            call(lab, "PATCH", "api/contents/a.ipynb", {"path": "renamed.ipynb"}, headers)
+            call(lab, "PATCH", f"api/sessions/{kernel.session_id}", {"path": "renamed.ipynb"}, headers)
+            kernel.run("%ask --fresh and now?", "cell-1")
+            assert '"renamed.ipynb"' in gateway.posts[-1].question
         listed = call(lab, "GET", "assistant/conversations", None, headers)["conversations"]
-        assert [one["title"] for one in listed] == ["what is total?"]
+        assert [one["title"] for one in listed] == ["and now?", "what is total?"]
 
 
 async def test_only_this_servers_own_secret_lets_a_kernel_in(server: Server) -> None:

@@ -62,6 +62,7 @@ def test_what_only_begins_with_a_dash_is_text(text: str) -> None:
         ("--context all x", "--context", "none, cell, notebook, workspace"),
         ("-f yaml x", "-f", "markdown, code, json"),
         ("--var 1x y", "--var", "no Python name"),
+        ("--var class y", "--var", "no Python name"),
         ("--fresh=yes x", "--fresh", "takes no value"),
         ("--model", "--model", "needs a value"),
     ],

@@ -136,6 +136,29 @@ def test_a_digest_changes_nothing() -> None:
     pd.testing.assert_frame_equal(FRAME, before)
 
 
+class Lazy:
+    """A frame as Dask and Spark have them: to look at its rows is to compute them."""
+
+    columns = ("city", "sales")
+    dtypes = ("str", "int")
+
+    def head(self, rows: int) -> None:
+        raise AssertionError("computed")
+
+    compute = collect = head
+
+
+def test_a_frame_that_would_have_to_be_computed_is_not() -> None:
+    assert digest("lazy", Lazy()).digest == "columns: city, sales\nnot computed yet: its rows are not known"
+
+
+def test_an_array_larger_than_memory_is_told_of_by_its_first_values() -> None:
+    huge = np.broadcast_to(np.arange(3), (1_000_000, 1_000_000, 3)).transpose()
+    found = digest("huge", huge)
+    assert found.shape == "3 x 1000000 x 1000000"
+    assert found.digest == f"dtype: int64\nfirst values: {[0] * 20}"
+
+
 def test_small_plain_values_are_written_in_and_others_not() -> None:
     assert inline(None) == "None"
     assert inline({"a": 1}) == "{'a': 1}"

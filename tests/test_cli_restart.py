@@ -37,8 +37,9 @@ async def jupyter(root: Path, runtime: Path, *options: str) -> AsyncIterator[asy
         stderr=asyncio.subprocess.DEVNULL,
     )
     try:
-        await until(lambda: process.returncode is not None or list(runtime.glob(f"jpserver-{process.pid}.json")), 60)
-        await answering(read(runtime / f"jpserver-{process.pid}.json"))
+        file = runtime / f"jpserver-{process.pid}.json"
+        await until(lambda: process.returncode is not None or read(file), 60)
+        await answering(read(file))
         yield process
     finally:
         if process.returncode is None:
@@ -47,7 +48,11 @@ async def jupyter(root: Path, runtime: Path, *options: str) -> AsyncIterator[asy
 
 
 def read(file: Path) -> dict[str, Any]:
-    return dict(json.loads(file.read_text()))
+    """What a server's runtime file tells; nothing while it is not there or is being written."""
+    try:
+        return dict(json.loads(file.read_text()))
+    except (FileNotFoundError, ValueError):
+        return {}
 
 
 def free_port() -> int:

@@ -155,7 +155,9 @@ def test_what_is_no_address_is_refused(pasted: str) -> None:
 def test_a_running_servers_own_token_is_taken_for_its_address(runtime: Path, tmp_path: Path) -> None:
     put(runtime, tmp_path, port=8888)
     assert at("http://localhost:8888/lab").token == "t8888"
+    assert at("http://127.0.0.1:8888/lab").token == at("http://[::1]:8888/lab").token == "t8888"
     assert at("http://localhost:8888/lab", token="mine").token == "mine"
+    assert at("https://localhost:8888/").token == at("http://localhost:8888/other/").token == ""
     assert at("http://localhost:9999/").token == ""
     assert at("http://example.com:8888/").token == ""
 

@@ -130,10 +130,10 @@ async def test_help_asked_for_with_a_question_mark_is_an_output_as_in_jupyterlab
 
 async def test_a_cell_that_asks_its_kernel_to_end_says_so(place: Place) -> None:
     own = Notebook(place, place.write("pass"))
-    execution = await own.run("exit")
-    assert "asked the kernel to end" in execution.cells[0].note
     kept = await own.run("quit(keep_kernel=True)")
     assert kept.cells[0].note == ""
+    execution = await own.run("exit")
+    assert "asked the kernel to end" in execution.cells[0].note
 
 
 async def test_a_cell_edited_while_it_runs_keeps_its_new_source_and_gets_the_outputs(notebook: Notebook) -> None:

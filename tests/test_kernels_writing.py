@@ -109,6 +109,15 @@ async def test_a_home_that_refuses_costs_only_its_copy_and_that_is_said(notebook
     assert all("could not be written into the notebook: The disk is full." in cell.note for cell in execution.cells)
 
 
+async def test_cells_do_not_wait_one_by_one_for_a_home_that_refuses(notebook: Notebook) -> None:
+    await notebook.run("pass")
+    refusals = [SaveFailed("It may not be written.") for _ in range(99)]
+    document = Memory(notebook.path, *map(str, range(8)), refusals=refusals)
+    execution = await over(await notebook.kernels.run(document, [cell.id for cell in document.cells]))
+    assert all("It may not be written." in cell.note for cell in execution.cells)
+    assert 99 - len(document.refusals) <= 2 * len(document.cells) + 3
+
+
 async def test_a_cell_that_never_began_keeps_its_outputs(notebook: Notebook) -> None:
     await notebook.run("pass")
     document = Memory(notebook.path, "1/0", "2")

@@ -12,6 +12,7 @@ import pytest
 
 from jupyter_assistant.errors import GatewayDown, GatewayTimeout, ProviderError
 from jupyter_assistant.llm import Client, Provider
+from jupyter_assistant.messages import Json
 from tests.gateway import Gateway, Reply, Request, running_gateway
 
 
@@ -67,6 +68,22 @@ async def test_closing_twice_or_before_use_is_nothing() -> None:
     client = Client()
     await client.close()
     await client.close()
+
+
+async def test_one_who_reads_late_does_not_take_the_gateway_for_silent(gateway: Gateway) -> None:
+    client = Client(idle_timeout=0.3)
+    late = await client.post(provider(gateway), "chat/completions", paced(2))
+    meanwhile = await client.post(provider(gateway), "chat/completions", paced(20))
+    assert (await meanwhile.body()).count(b'"content"') == 20
+    assert (await late.body()).count(b'"content"') == 2
+    await meanwhile.close()
+    await late.close()
+    await client.close()
+
+
+def paced(tokens: int) -> Json:
+    """A request for so many tokens, 20 a second."""
+    return {"model": f"paced-{tokens}-20", "messages": [{"role": "user", "content": "go"}], "stream": True}
 
 
 async def test_a_get_has_a_deadline_of_its_own(client: Client) -> None:

@@ -338,9 +338,7 @@ async def test_sessions_opened_all_at_once_are_all_opened(mcp: Server) -> None:
     assert len(session_manager()._server_instances) <= sessions.LIMIT
 
 
-async def test_sessions_in_use_are_never_ended_for_a_new_one(
-    mcp: Server, slow: Slow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_sessions_in_use_are_never_ended_for_a_new_one(mcp: Server, slow: Slow) -> None:
     endpoint = mcp.built.mcp
     endpoint.sessions = sessions.Sessions(2)
     held = [await opened(mcp.client) for _ in range(2)]

@@ -33,11 +33,12 @@ from jupyter_assistant.errors import (
     SaveFailed,
     StaleCell,
 )
-from jupyter_assistant.notebooks import Document, Notebooks, state
+from jupyter_assistant.notebooks import Document, Notebooks
 from jupyter_assistant.notebooks.cells import digest
 from jupyter_assistant.notebooks.edits import Delete, Insert, NewCell, Replace, SetOutputs, Upgrade
 from jupyter_assistant.notebooks.files import SMALL
 from jupyter_assistant.notebooks.signing import signature
+from jupyter_assistant.notebooks.state import STALE
 
 Json = dict[str, Any]
 HTML = {
@@ -50,11 +51,11 @@ HTML = {
 class Served:
     """A folder under a stock manager, as the server has it, with our notebooks over it."""
 
-    def __init__(self, root: Path, data: Path, notary: NotebookNotary | None = None) -> None:
+    def __init__(self, root: Path, data: Path, notary: NotebookNotary | None = None, stale: float = STALE) -> None:
         self.root = root
         notary = notary or NotebookNotary(data_dir=str(data))
         self.manager = AsyncLargeFileManager(root_dir=str(root), notary=notary)
-        self.notebooks = Notebooks(self.manager, root_dir=root, log=logging.getLogger("test"))
+        self.notebooks = Notebooks(self.manager, root_dir=root, log=logging.getLogger("test"), stale=stale)
 
     async def put(self, content: Json | bytes, name: str = "a.ipynb") -> Document:
         data = content if isinstance(content, bytes) else json.dumps(content, indent=1).encode() + b"\n"
@@ -74,10 +75,15 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path: Path, jp_asyncio_loop: asyncio.AbstractEventLoop) -> Iterator[Served]:
+def stale() -> float:
+    return STALE
+
+
+@pytest.fixture
+def served(tmp_path: Path, jp_asyncio_loop: asyncio.AbstractEventLoop, stale: float) -> Iterator[Served]:
     root = tmp_path / "root"
     root.mkdir()
-    served = Served(root, tmp_path)
+    served = Served(root, tmp_path, stale=stale)
     yield served
     jp_asyncio_loop.run_until_complete(served.notebooks.close())
     served.manager.notary.close()
@@ -291,10 +297,10 @@ async def test_a_killed_server_leaves_the_old_notebook_or_the_new(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+@pytest.mark.parametrize("stale", [0.0])
 async def test_a_server_killed_while_it_writes_in_place_leaves_a_copy_that_jupyter_brings_back(
-    served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: Served, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(state, "STALE", 0.0)
     await served.put(LARGE_ONE)
     (served.root / "other.ipynb").hardlink_to(served.root / "a.ipynb")
     body = """
@@ -368,9 +374,8 @@ async def test_what_an_edit_made_is_known_without_reading_the_file_again(served:
         assert await (await notebooks.open("a.ipynb")).read() == found
 
 
-@sizes
-async def test_what_others_write_the_moment_after_an_edit_is_read(served: Served, content: Json) -> None:
-    document = await served.put(content)
+async def test_what_others_write_the_moment_after_an_edit_is_read(served: Served) -> None:
+    document = await served.put(SMALL_ONE)
     file = served.root / "a.ipynb"
     for number in range(10, 30):
         await document.apply([Replace("b", f"ours{number}")])

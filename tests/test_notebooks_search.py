@@ -24,8 +24,9 @@ from jupyter_assistant.messages import CellError
 from jupyter_assistant.notebooks import Notebooks, tree
 from jupyter_assistant.notebooks.cells import Cell, Output
 from jupyter_assistant.notebooks.listing import Sighting
-from jupyter_assistant.notebooks.search import Found, Place, upkeep
+from jupyter_assistant.notebooks.search import Found, Place
 from jupyter_assistant.notebooks.search.index import Index
+from jupyter_assistant.notebooks.search.pace import PACE, Pace
 from jupyter_assistant.notebooks.search.rows import page
 from jupyter_assistant.notebooks.search.words import headings, parse, snippet, titles
 
@@ -37,10 +38,10 @@ Json = dict[str, Any]
 
 @asynccontextmanager
 async def opened(
-    root: Path, index: Path | None = None, *, settled: float = tree.SETTLED, **traits: Any
+    root: Path, index: Path | None = None, *, settled: float = tree.SETTLED, pace: Pace = PACE, **traits: Any
 ) -> AsyncIterator[Notebooks]:
     manager = AsyncLargeFileManager(root_dir=str(root), **traits)
-    notebooks = Notebooks(manager, root_dir=root, log=LOG, index_dir=index, settled=settled)
+    notebooks = Notebooks(manager, root_dir=root, log=LOG, index_dir=index, settled=settled, search_pace=pace)
     try:
         yield notebooks
     finally:
@@ -274,12 +275,9 @@ async def test_a_cell_just_saved_is_found_at_once(tmp_path: Path) -> None:
         assert await paths(notebooks, "before") == []
 
 
-async def test_what_is_written_without_touching_a_folder_is_found_a_little_later(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(upkeep, "FRESH", 0.2)
+async def test_what_is_written_without_touching_a_folder_is_found_a_little_later(tmp_path: Path) -> None:
     file = write(tmp_path, "a.ipynb", "before = 1")
-    async with opened(tmp_path, settled=-60.0) as notebooks:  # at once
+    async with opened(tmp_path, settled=-60.0, pace=Pace(fresh=0.2)) as notebooks:  # at once
         assert await paths(notebooks, "before") == ["a.ipynb"]
         write(tmp_path, "a.ipynb", "after = 1")
         while not await paths(notebooks, "after"):

@@ -18,7 +18,7 @@ from jupyter_assistant.context import Redactor
 from jupyter_assistant.llm import Client, Provider
 from jupyter_assistant.llm.embeddings import Embeddings
 from jupyter_assistant.notebooks import Notebooks
-from jupyter_assistant.notebooks.search import meaning
+from jupyter_assistant.notebooks.search.pace import PACE, Pace
 from tests.gateway import Gateway, Reply, Request, running_gateway
 
 LOG = logging.getLogger("test")

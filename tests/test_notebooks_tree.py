@@ -18,7 +18,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from tornado.web import HTTPError
 
 from jupyter_assistant.errors import InvalidInput, NotebookBusy, NotebookError, NotebookNotFound, PathRefused
-from jupyter_assistant.notebooks import Notebooks, shelf
+from jupyter_assistant.notebooks import Notebooks
 from jupyter_assistant.notebooks import tree as tree_module
 from jupyter_assistant.notebooks.listing import Changes, Listing, matcher
 from jupyter_assistant.notebooks.shelf import Shelf
@@ -383,14 +383,14 @@ async def test_another_manager_is_asked_through_its_api() -> None:
         assert "secret" not in refused.value.text
 
 
-async def test_an_endless_manager_ends_and_says_that_it_is_not_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shelf, "MAX_FOLDERS", 20)
+async def test_an_endless_manager_ends_and_says_that_it_is_not_all() -> None:
     endless: dict[str, Any] = {"x.ipynb": 1}
     endless["deeper"] = endless
     cupboard = Cupboard(endless)
-    found = await Shelf(cupboard).list()
+    shelf = Shelf(cupboard, max_folders=20)
+    found = await shelf.list()
     assert (cupboard.asked, found.total, found.complete) == (20, 20, False)
-    assert (await Shelf(cupboard).changes({"gone.ipynb": (1,)})).gone == ()
+    assert (await shelf.changes({"gone.ipynb": (1,)})).gone == ()
 
 
 async def test_listings_at_once_do_not_disturb_each_other(tree: Tree, root: Path) -> None:

@@ -146,6 +146,11 @@ def test_models_are_those_of_the_environment_and_one_can_be_chosen(alone: Alone,
     events(ask(alone, "With the other one"))
     assert gateway.posts[-1].model == "markdown"
     assert "canary" not in json.dumps([known, chosen])
+    for _ in range(2):  # whoever refreshes again may have started one meanwhile
+        before = len(gateway.requests)
+        refreshed = told(alone, "POST", "models/refresh", {})[1]["models"]
+        assert len(gateway.requests) > before
+    assert told(alone, "GET", "models")[1]["models"] == refreshed
 
 
 @pytest.mark.parametrize(

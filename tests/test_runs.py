@@ -119,6 +119,16 @@ async def test_waiting_ends_with_the_clock() -> None:
     assert await a_run().next(0, timeout=0.01) == []
 
 
+async def test_a_short_wait_is_not_held_back_by_a_longer_one() -> None:
+    run = a_run()
+    longer = asyncio.create_task(run.next(0, timeout=60.0))
+    await asyncio.sleep(0)
+    assert await asyncio.wait_for(run.next(0, timeout=0.01), 10) == []
+    run.emit(Token("text"))
+    assert len(await longer) in (0, 1)
+    assert [entry.number for entry in await run.next(0, timeout=60.0)] == [1]
+
+
 @pytest.mark.parametrize("after", [2, 99, 10**17])
 async def test_a_number_the_log_never_reached_is_gone_with_a_snapshot(after: int) -> None:
     run = a_run()

@@ -45,6 +45,17 @@ async def test_a_clean_window_that_hung_follows_once_it_is_back(server: Server) 
         await until(lambda: len(tab.page.cells) == 5)
 
 
+async def test_a_clean_window_follows_what_the_user_saves_in_another(server: Server) -> None:
+    async with opened(server) as tab, Window(server) as other:
+        second = await other.open("a.ipynb")
+        second.type("a", "typed")
+        await other.shown()
+        second.save()
+        await until(lambda: tab.page.cells[0]["source"] == "typed")
+        assert not tab.page.dirty
+        assert other.asked == []
+
+
 async def test_a_dirty_window_is_read_and_changed_before_a_clean_one(server: Server) -> None:
     async with opened(server) as tab, Window(server) as other:
         tab.page.type("a", "typed")

@@ -325,7 +325,7 @@ test('the sheet shows where the draft goes, what is in it and what was left out'
   expect(asked).toBe('Why?');
   expect(text).toContain('goes to gateway.example (meta/llama)');
   expect(text).toContain('About 1,200 of at most 16,000 tokens');
-  expect(text).toContain('1200 tokens · shortened · 2 secrets hidden');
+  expect(text).toContain('1,200 tokens · shortened · 2 secrets hidden');
   expect(screen.find('.jp-Assistant-item pre').textContent).toBe('<b>price</b> = 1');
   expect(text).toContain('Left out for want of room: 1 item');
   expect(text).toContain('cell 9');

@@ -285,13 +285,14 @@ class Assistant:
         looked, given = prepared.looked, prepared.given
         if looked.note:
             run.emit(Status(looked.note))
-        if looked.found:
-            run.emit(Status(summary(looked.found)))
         if prepared.model != model.name:  # only now it is known which one answers
             given = await self._given(question, looked, accepted.history, model.name)
+        held = given.held(looked.found)
+        if held:
+            run.emit(Status(summary(held)))
         run.emit(given.context_event())
-        if looked.found:
-            run.emit(Sources(workspace.sources(looked.found)))
+        if held:
+            run.emit(Sources(workspace.sources(held)))
         if looked.notebook is not None and looked.notebook.note:
             run.emit(Status(looked.notebook.note))
         if accepted.notice:  # now, so that no other status takes its place before the answer begins

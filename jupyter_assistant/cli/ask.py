@@ -171,7 +171,10 @@ def _status(events: Iterable[Event]) -> int:
 
 
 class Page:
-    """Where an answer is shown: its text on ``out``, all else on ``err``; what goes on only where a person looks."""
+    """Where an answer is shown: its text on ``out``, all else on ``err``; what goes on only where a person looks.
+
+    A terminal gets nothing that would command it; a file or a program gets the text as it came.
+    """
 
     def __init__(self, out: TextIO, err: TextIO) -> None:
         self._out = out
@@ -183,7 +186,7 @@ class Page:
         """Show one event."""
         data = event.data
         if event.name == "token":
-            self._out.write(data["text"])
+            self._out.write(_shown(data["text"], self._out))
             self._out.flush()
             self._last = data["text"] or self._last
         elif event.name == "status" and self._err.isatty():
@@ -211,4 +214,10 @@ class Page:
             self._out.flush()
 
     def _tell(self, text: str) -> None:
-        print(text, file=self._err, flush=True)
+        print(_shown(text, self._err), file=self._err, flush=True)
+
+
+def _shown(text: str, where: TextIO) -> str:
+    from ..kernel.showing import clean
+
+    return clean(text) if where.isatty() else text

@@ -16,7 +16,7 @@ from .instructions import INSTRUCTIONS, NO_THINK, OWN
 from .kernel import kernel_items
 from .relevance import ranked
 from .rendering import cell_item, coverage, error_of, number, outline_item, selection_item
-from .workspace import FoundCell, found_items
+from .workspace import FoundCell, found_items, held
 
 FLOOR_TOKENS = estimate_tokens(INSTRUCTIONS)
 """Tokens of the product's own instructions, which are always sent."""
@@ -64,6 +64,10 @@ class Given:
     def left_out(self) -> tuple[Json, ...]:
         """What did not fit; worked out when asked for, since every question would pay for it."""
         return (*self.dropped, *(_left_out(cell, self.path) for cell in self.unread))
+
+    def held(self, found: Sequence[FoundCell]) -> tuple[FoundCell, ...]:
+        """Those of the ``found`` cells that fitted in."""
+        return held(found, self.messages[-1].context)
 
     def items(self) -> list[Json]:
         """Everything that is sent, in order (``POST preview``). A message's items end with its own text (of the kind
@@ -122,7 +126,10 @@ def build(
         for text in (*(item.text for item in message.context), message.text)
     )
     path = snapshot.path if snapshot else ""
-    return Given(messages, tokens, budget, marks, (*forgotten, *dropped), unread, path)
+    fitting = held(found, others)
+    cut = (_left_out(one.cell, one.notebook.path, "source") for one in found if one not in fitting)
+    dropped = (*forgotten, *dropped, *cut)
+    return Given(messages, tokens, budget, marks, dropped, unread, path)
 
 
 def _listed(message: Message, mark: Mark) -> list[Json]:
@@ -283,12 +290,11 @@ def _active(snapshot: Snapshot, focus: NotebookFocus | None) -> int | None:
     return next((at for at, cell in enumerate(snapshot.cells) if cell.id == focus.cell_id), None)
 
 
-def _left_out(cell: Cell, path: str) -> Json:
+def _left_out(cell: Cell, path: str, kind: str = "") -> Json:
     chars = len(cell.source) + sum(len(output.text) for output in cell.outputs)
     tokens = estimate_tokens(cell.source) + sum(estimate_tokens(output.text) for output in cell.outputs)
-    kind = "error" if error_of(cell) else "cell"
     return {
-        "kind": kind,
+        "kind": kind or ("error" if error_of(cell) else "cell"),
         "label": number(cell),
         "path": path,
         "cell_id": cell.id,

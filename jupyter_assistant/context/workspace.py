@@ -107,6 +107,12 @@ def found_items(found: Sequence[FoundCell], redact: Redact, tokens: int) -> Iter
         yield item
 
 
+def held(found: Sequence[FoundCell], items: Sequence[ContextItem]) -> tuple[FoundCell, ...]:
+    """Those of the found cells that are among the items."""
+    given = {(item.path, item.cell_id) for item in items if item.kind == "source"}
+    return tuple(one for one in found if (one.notebook.path, one.cell.id) in given)
+
+
 def _item(one: FoundCell, redact: Redact, tokens: int) -> ContextItem | None:
     path = encodable(one.notebook.path[:400])
     about = f"From another notebook, {json.dumps(path, ensure_ascii=False)} (cite it by its name and cell):"

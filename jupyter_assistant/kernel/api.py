@@ -14,7 +14,8 @@ from typing import Any
 
 from ..errors import AnswerFailed
 from .answer import Answer
-from .asking import Asked, asking_cell, session, shell
+from .asking import Asked, session, shell
+from .cell import asking_cell
 from .client.stream import Event
 from .interpolation import fill
 from .options import CONTEXTS

@@ -6,19 +6,16 @@ before goes on until something new is begun; nothing stays open between two ques
 
 from __future__ import annotations
 
-import ast
-import linecache
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..errors import ConversationBusy, NotFound, ServerRefused
 from ..messages import ContextItem, Variable
 from . import finding
+from .cell import Cell
 from .client.stream import Event
-from .failure import CELL_FILE
 
 if TYPE_CHECKING:
     from .client.stream import Answer as FromServer
@@ -34,14 +31,6 @@ DIGEST_CHARS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
-    """The cell that asks: its id as the front-end knows it (empty where none told it) and its source."""
-
-    id: str = ""
-    source: str = ""
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """A question that is ready: its text, the values it names, the cell it stands in, what else may go with it."""
 
@@ -53,6 +42,8 @@ class Asked:
     cell: Cell = field(default_factory=Cell)
     around: Sequence[ContextItem] = ()
     """What the session knows of itself, for where no server does."""
+    failed: Cell | None = None
+    """The cell that the question is about, as it was when it failed."""
 
 
 class Exchange:
@@ -136,6 +127,11 @@ class Session:
         status, told = talk.request("POST", "models/refresh", {})
         return dict(told if status == 200 else talk.get("models"))
 
+    def models_known(self) -> Json:
+        """The models known by now, as ``GET models`` lists them; no endpoint is asked."""
+        talk = self.talk()
+        return self.local.models_known() if talk is None else dict(talk.get("models"))
+
     def conversations(self) -> list[Json]:
         """The user's conversations, newest first; without a server those of this process."""
         talk = self.talk()
@@ -183,13 +179,20 @@ class Session:
 
 def _focus(asked: Asked, path: str) -> Json:
     """The notebook as the question is about it: all of it with the asking cell as it is now, or that cell alone."""
-    cell = asked.cell
     alone = asked.context == "cell"
-    if not cell.id and not alone:
-        return {"path": path}
-    name = cell.id or NO_CELL
-    now = {"id": name, "cell_type": "code", "source": cell.source, "outputs": []}
-    return {"path": path, "cell_id": name, "unsaved": [now], **({"order": [name]} if alone else {})}
+    cell = Cell(asked.cell.id or (NO_CELL if alone else ""), asked.cell.source)
+    failed = None if alone else asked.failed  # what is saved may be older than its error
+    now = [_live(one) for one in (cell, failed) if one and one.id]
+    return {
+        "path": path,
+        **({"cell_id": cell.id} if cell.id else {}),
+        **({"unsaved": now} if now else {}),
+        **({"order": [cell.id]} if alone else {}),
+    }
+
+
+def _live(cell: Cell) -> Json:
+    return {"id": cell.id, "cell_type": "code", "source": cell.source, "outputs": list(cell.outputs)}
 
 
 def _attached(one: Variable) -> Json:
@@ -229,30 +232,3 @@ def shell() -> Any:
     """The running IPython, or None; IPython is not imported for it."""
     ipython = sys.modules.get("IPython")
     return ipython.get_ipython() if ipython is not None else None
-
-
-def asks_alone() -> bool:
-    """Whether the statement of the cell that asks now does nothing else, such as a loop's next turn.
-
-    True where no cell is found: in a kernel that names its cells otherwise.
-    """
-    frame = sys._getframe()
-    while not CELL_FILE.search(frame.f_code.co_filename):
-        if frame.f_back is None:
-            return True
-        frame = frame.f_back
-    source = "".join(linecache.getlines(frame.f_code.co_filename))
-    with suppress(SyntaxError):
-        for node in ast.parse(source).body:
-            if node.lineno <= frame.f_lineno <= (node.end_lineno or node.lineno):
-                return isinstance(node, ast.Expr)
-    return True
-
-
-def asking_cell(shell: Any) -> Cell:
-    """The cell that runs now: its id where the front-end tells it, and its source."""
-    with suppress(Exception):  # a front-end may say anything
-        parent: Mapping[str, Any] = shell.get_parent() if hasattr(shell, "get_parent") else {}
-        found = str((parent.get("metadata") or {}).get("cellId") or "")
-        return Cell(found, str((parent.get("content") or {}).get("code") or ""))
-    return Cell()

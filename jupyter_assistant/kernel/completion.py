@@ -17,14 +17,15 @@ from .options import COMMANDS, CONTEXTS, FLAGS, FORMATS, VALUES
 FRESH = 30.0
 """Seconds for which a list of models is believed."""
 _FIXED = {"--context": CONTEXTS, "--format": FORMATS, "-f": FORMATS, "--var": (), "--model": None, "use": None}
+_ASKED = re.compile(r"\s*(?:[^\W\d]\w*\s*=\s*)?(%%?ask .*)")
 _OPEN_NAME = re.compile(r"[{$]\w*$")
 _KNOWN: list[tuple[float, list[str]]] = []
 
 
 def asked(text: str) -> str | None:
     """The line up to the cursor where it is one of ``%ask`` or a cell's first line of ``%%ask``, else None."""
-    line = text.rpartition("\n")[2].lstrip()
-    return line if line.startswith(("%ask ", "%%ask ")) else None
+    found = _ASKED.match(text.rpartition("\n")[2])
+    return found[1] if found else None
 
 
 def complete(line: str, word: str, names: Mapping[str, Any]) -> list[str]:
@@ -50,10 +51,7 @@ def models() -> list[str]:
 
 def _asked() -> list[str]:
     try:
-        talk = session().talk()
-        if talk is None:
-            return []
-        return [str(model["id"]) for model in talk.get("models")["models"]]
+        return [str(model["id"]) for model in session().models_known()["models"]]
     except AssistantError:
         return []
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from .cell import CELL_FILE, Cell, asking_cell
 from .digests import cut
 
 KEPT = 100
@@ -24,8 +25,6 @@ LINE_CHARS = 120
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _NAMED = re.compile(r"[A-Za-z_][\w.]*(?:: .*)?$")
 """The line of a traceback that names the exception."""
-CELL_FILE = re.compile(r"ipykernel_\d+|<ipython-input-")
-"""The file of a cell, by its name in a frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,8 @@ class Failure:
     source: str
     text: str
     number: int = 0
+    cell: Cell | None = None
+    """The same as its front-end knows it, with the error as its output."""
 
     @property
     def question(self) -> str:
@@ -73,14 +74,17 @@ class Failures(Mapping[int, str]):
         """The latest."""
         return self._kept[next(reversed(self._kept))] if self._kept else None
 
-    def take(self, result: Any) -> None:
+    def take(self, result: Any, shell: Any) -> None:
         """What IPython says of a cell that ran (``post_run_cell``)."""
         error = result.error_in_exec or result.error_before_exec
         if not isinstance(error, Exception) or result.execution_count is None:
             return
         number = int(result.execution_count)
         self._kept.pop(number, None)
-        self._kept[number] = Failure(cut(result.info.raw_cell or "", SOURCE_CHARS), told(error), number)
+        source, text = result.info.raw_cell or "", told(error)
+        whole = len(source) <= SOURCE_CHARS
+        cell = Cell(asking_cell(shell).id, source, (_output(error, text),)) if whole else None
+        self._kept[number] = Failure(cut(source, SOURCE_CHARS), text, number, cell)
         while len(self._kept) > KEPT:
             del self._kept[next(iter(self._kept))]
 
@@ -102,6 +106,11 @@ def told(error: BaseException) -> str:
     except Exception as failed:  # an exception's own code may raise anything
         text = f"{type(error).__name__} (cannot be shown: {type(failed).__name__})"
     return cut(_ANSI.sub("", text).strip(), TRACE_CHARS)
+
+
+def _output(error: BaseException, text: str) -> Mapping[str, Any]:
+    said = text.splitlines()[-1].partition(": ")[2] if text else ""
+    return {"output_type": "error", "ename": type(error).__name__, "evalue": said, "traceback": text.splitlines()}
 
 
 def _from_cell(trace: TracebackType | None) -> TracebackType | None:

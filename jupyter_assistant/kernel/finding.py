@@ -69,9 +69,12 @@ def kernel_id() -> str:
 def _told(server: Server) -> str | None:
     """What the server's sessions say: the notebook's path, empty when the kernel is no notebook's; None: nothing."""
     wanted = kernel_id()
-    sessions = _asked(server, "api/sessions")
-    if not wanted or not isinstance(sessions, list):
+    if not wanted:
         return None
+    sessions = _asked(server, "api/sessions")
+    if not isinstance(sessions, list):  # by password: a kernel is let into our routes alone
+        health = _asked(server, f"assistant/health?kernel={quote(wanted)}")
+        return str(health["notebook"] or "") if isinstance(health, dict) and "notebook" in health else None
     for session in sessions:
         if (session.get("kernel") or {}).get("id") == wanted:
             return str(session["path"]) if session.get("type") == "notebook" else ""

@@ -78,13 +78,14 @@ class Local:
         return Answer(self, question, conversation, tuple(context))
 
     def models(self) -> Json:
-        """The models that can be asked, as ``GET models`` lists them; the configured gateways are asked (10 s each).
+        """The models that can be asked, as ``GET models`` lists them; the configured gateways are asked (10 s each)."""
+        found: Json = _alone(self._listed())
+        self._models_known = found
+        return found
 
-        Asked once for as long as this object lives.
-        """
-        if self._models_known is None:
-            self._models_known = _alone(self._listed())
-        return self._models_known
+    def models_known(self) -> Json:
+        """Those that are known without asking anybody."""
+        return self._models_known or self.made().listing()
 
     def providers(self) -> tuple[Provider, ...]:
         """The endpoints of the environment, the default one first (order: DESIGN §9)."""

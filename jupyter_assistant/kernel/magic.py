@@ -22,7 +22,7 @@ _LOADED = "jupyter_assistant"
 
 
 class Interrupted(KeyboardInterrupt):
-    """An answer was stopped, and with it what the cell would have done next."""
+    """What was asked was interrupted, and with it what the cell would have done next."""
 
     def _render_traceback_(self) -> list[str]:
         return ["KeyboardInterrupt"]
@@ -83,6 +83,8 @@ class Ask:
                 self._ask(line, line.question)
             else:
                 self._help()
+        except KeyboardInterrupt:
+            raise Interrupted from None
         except InvalidInput as error:
             raise UsageError(f"{error.text} {error.hint}") from None
         except AssistantError as error:
@@ -99,7 +101,8 @@ class Ask:
         return self._answered(line, self._asked(line, filled.text, filled.variables))
 
     def _asked(self, line: Line, text: str, variables: Any = ()) -> Asked:
-        from .asking import Asked, asking_cell
+        from .asking import Asked
+        from .cell import asking_cell
 
         text = f"{text}\n\n{_FORMS[line.format]}" if line.format in _FORMS else text
         cell = asking_cell(self._shell)
@@ -108,7 +111,8 @@ class Ask:
     def _answered(self, line: Line, asked: Asked) -> Answer:
         """Ask, show the answer as it comes, and do with it what the options say."""
         from .answer import Answer
-        from .asking import asks_alone, session
+        from .asking import session
+        from .cell import asks_alone
         from .showing import follow
         from .transcript import Transcript
 
@@ -152,6 +156,8 @@ class Ask:
 
     def _fix(self, line: Line) -> None:
         """Explain the last error; the mended cell goes below."""
+        from dataclasses import replace
+
         from . import failure
         from .transcript import first_code
 
@@ -159,7 +165,8 @@ class Ask:
         if found is None:
             self._say("No cell has failed in this session.")
             return
-        answer = self._answered(line, self._asked(line, found.question))
+        asked = replace(self._asked(line, found.question), failed=found.cell)
+        answer = self._answered(line, asked)
         mended = first_code(answer.blocks)
         if answer.reason == "stop" and mended and mended != found.source:
             self._shell.set_next_input(mended, replace=False)
@@ -167,7 +174,8 @@ class Ask:
     def _again(self, line: Line) -> None:
         from dataclasses import replace
 
-        from .asking import asking_cell, session
+        from .asking import session
+        from .cell import asking_cell
 
         last = session().last
         if last is None:
@@ -244,9 +252,9 @@ class Ask:
         if self._in_notebook:
             self._shell.display_pub.publish({"text/markdown": text, "text/plain": text})
         else:
-            from .showing import unmarked
+            from .showing import clean, unmarked
 
-            print(unmarked(text))
+            print(clean(unmarked(text)))
 
     def _ran(self, result: Any) -> None:
         """A cell ran: remember its error."""
@@ -256,7 +264,7 @@ class Ask:
             from .failure import Failures
 
             self._failures = Failures()
-        self._failures.take(result)
+        self._failures.take(result, self._shell)
 
     @property
     def _matchers(self) -> Any:

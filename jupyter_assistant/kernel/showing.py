@@ -107,7 +107,7 @@ class Terminal:
         self._wait("")
         ends = [transcript.ending.strip("*"), unmarked(quoted(transcript.error)) if transcript.error else ""]
         told = [part for part in ends if part]
-        sys.stdout.write("".join(f"\n{line}" for line in [*told, *transcript.cited]) + "\n")
+        sys.stdout.write(clean("".join(f"\n{line}" for line in [*told, *transcript.cited])) + "\n")
         sys.stdout.flush()
 
     def _write(self, text: str) -> None:

@@ -30,6 +30,7 @@ from .search import PATIENCE, Found, Search, index_file
 from .search.meaning import Embedder
 from .search.pace import PACE, Pace
 from .shelf import Shelf
+from .state import STALE
 from .stock import Stock
 from .tab import TabDocument, Tabs
 from .tree import SETTLED, Tree
@@ -42,7 +43,8 @@ class Notebooks:
 
     ``index_dir`` is where the search keeps its index (None: in memory), made when the first search asks for it.
     ``web_settings`` are those of the server's web application, where real-time collaboration leaves its interface.
-    ``settled`` are the seconds after which a file system's clock tells a change from the last one.
+    ``settled`` are the seconds after which a file system's clock tells a change from the last one, ``stale`` those
+    after which the copy of a save beside an unchanging file is what a crash left.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Notebooks:
         search_pace: Pace = PACE,
         web_settings: Mapping[str, Any] | None = None,
         settled: float = SETTLED,
+        stale: float = STALE,
     ) -> None:
         self.tabs = Tabs(log=log)
         self.rooms = Rooms(web_settings or {})
@@ -67,7 +70,7 @@ class Notebooks:
         self._seen: Tree | Shelf = Shelf(contents_manager)
         if is_stock(contents_manager):
             stock, hidden = Stock(contents_manager), lambda: bool(contents_manager.allow_hidden)
-            self._stored = FileHome(Files(root_dir, stock=stock, allow_hidden=hidden, log=log))
+            self._stored = FileHome(Files(root_dir, stock=stock, allow_hidden=hidden, log=log, stale=stale))
             self._seen = Tree(root_dir, allow_hidden=hidden, settled=settled)
 
         def index() -> Path | None:

@@ -167,7 +167,7 @@ class _Edit:
     # ------------------------------------------------------------ in a thread
 
     def _begun(self) -> Draft:
-        draft = Draft(self.files.root, self.path, allow_hidden=self.files.allow_hidden)
+        draft = Draft(self.files.root, self.path, allow_hidden=self.files.allow_hidden, stale=self.files.stale)
         if draft.place.real.parent not in self.files.tidied:
             self.files.tidied.add(draft.place.real.parent)
             draft.place.tidy()

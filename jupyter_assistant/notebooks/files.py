@@ -28,7 +28,7 @@ from .process import ProcessEnded, entire_in_process, outputs_in_process, read_i
 from .rewriting import contents
 from .scan import shortened
 from .shared import Kept, Shared
-from .state import JUST_NOW, Sight, State, Unsettled, has_copy, is_saving, same
+from .state import JUST_NOW, STALE, Sight, State, Unsettled, has_copy, is_saving, same
 from .stock import Stock
 
 T = TypeVar("T")
@@ -47,8 +47,12 @@ SIGNATURES = 1_000
 class Files:
     """The notebooks below ``root``: one digest per content, shared by all who ask, kept for the next."""
 
-    def __init__(self, root: Path, *, stock: Stock, allow_hidden: Callable[[], bool], log: Logger) -> None:
+    def __init__(
+        self, root: Path, *, stock: Stock, allow_hidden: Callable[[], bool], log: Logger, stale: float = STALE
+    ) -> None:
         self.root = root
+        self.stale = stale
+        """Seconds after which a copy of a save beside an unchanging file is what a crash left."""
         self.stock = stock
         self.log = log
         self.turns: dict[str, asyncio.Lock] = {}
@@ -137,7 +141,7 @@ class Files:
         return sight, found
 
     def keep_written(self, path: str, state: State, found: Snapshot, *, certain: bool) -> None:
-        """What an edit of ours has made of a notebook; ``certain``: no other content of the file can be in ``state``."""
+        """What an edit of ours made of a notebook; ``certain``: no other content of the file can be in ``state``."""
         (self._kept if certain else self.written).put(path, state, found, weight(found))
 
     async def judged(self, path: str, sight: Sight, work: Awaitable[T]) -> T:
@@ -228,7 +232,7 @@ class Files:
             state = State.of(descriptor)
         finally:
             os.close(descriptor)
-        return Sight(state, is_saving(real, state))
+        return Sight(state, is_saving(real, state, self.stale))
 
     def _has_copy(self, path: str) -> bool:
         descriptor, real = open_below(self.root, path, allow_hidden=self.allow_hidden)

@@ -14,16 +14,14 @@ import re
 from .nbformats import hashed, source_text
 from .spans import Box, Item
 
-_HEAD = re.compile(
-    rb'(?:\xef\xbb\xbf)?\{(\r?\n)([ \t]+)"cells":[ ]?(\[)\1([ \t]+)(\{)\1([ \t]+)"cell_type":[ ]?"[a-z]+",\1'
-)
+_TOP = re.compile(rb'(?:\xef\xbb\xbf)?\{(\r?\n)([ \t]+)"')
+_CELLS = re.compile(rb'"cells":[ ]?(\[)(\r?\n)([ \t]+)(\{)\2([ \t]+)"')
 _ID = re.compile(rb'"id":[ ]?"([\w-]{1,256})"', re.ASCII)
-_ID_WITHIN = 512
 _SOURCE = re.compile(rb'"source":[ ]?')
 
 
 class Layout:
-    """A guess: ``listed`` are the cells as a list; ``identities`` what their ids and hashes are, None for "unknown"."""
+    """A guess where the cells lie: ``listed``, as the list that they are."""
 
     __slots__ = ("_close", "_data", "_field", "listed")
 
@@ -54,17 +52,19 @@ class Layout:
             return None
         try:
             return name[1].decode(), hashed(source_text(json.loads(data[value.end() : last])))
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
 
 
 def guessed(data: bytes) -> Layout | None:
     """The layout of a notebook that nbformat, JupyterLab or a program like them has written; None for any other."""
-    head = _HEAD.match(data)
-    if not head:
+    top = _TOP.match(data)
+    at = data.find(top[1] + top[2] + b'"cells":') if top else -1
+    head = _CELLS.match(data, at + len(top[1] + top[2])) if top and at >= 0 else None
+    if not top or not head or head[2] != top[1]:
         return None
-    line, outer, inner, field = head[1], head[2], head[4], head[6]
-    first = head.start(5)
+    line, outer, inner, field = top[1], top[2], head[3], head[5]
+    first = head.start(4)
     last = data.rfind(b"}" + line + outer + b"]", first) + 1
     if not last:
         return None
@@ -75,5 +75,5 @@ def guessed(data: bytes) -> Layout | None:
         items.append((start, start, end + 1))
         start = end + len(between) - 1
     items.append((start, start, last))
-    listed = Box(head.start(3), last + len(line + outer) + 1, items, [])
+    listed = Box(head.start(1), last + len(line + outer) + 1, items, [])
     return Layout(data, listed, line + field, line + inner + b"}")

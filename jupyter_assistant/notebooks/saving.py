@@ -19,7 +19,7 @@ from pathlib import Path
 from ..errors import NotebookBusy, NotebookError, NotebookExists, SaveFailed
 from .paths import folder_below, translated
 from .rewriting import contents, write
-from .state import State, Unsettled, is_saving
+from .state import STALE, State, Unsettled, is_saving
 
 _NEW = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _WRITE = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -85,8 +85,9 @@ class Place:
 class Draft:
     """The new content of a notebook that is there: write it to ``descriptor``, then ``commit``; always ``close``."""
 
-    def __init__(self, root: Path, path: str, *, allow_hidden: bool, new: bool = False) -> None:
+    def __init__(self, root: Path, path: str, *, allow_hidden: bool, new: bool = False, stale: float = STALE) -> None:
         self.place = Place(root, path, allow_hidden=allow_hidden, new=new)
+        self._stale = stale
         self.descriptor = -1
         self.is_stamped = False
         """Whether what was committed has a time that no other content of the file can have by chance."""
@@ -108,7 +109,7 @@ class Draft:
         Raises ``Unsettled`` where it is not, ``SaveFailed``. ``Place.settle`` is left to the caller: it may take long.
         """
         place = self.place
-        if not free or is_saving(place.real, before):
+        if not free or is_saving(place.real, before, self._stale):
             raise Unsettled(NotebookBusy(f"{place.path} is being saved."))
         try:
             if State.from_stat(place.stat(place.name)) != before or State.of(self._target) != before:

@@ -23,10 +23,11 @@ SECONDS = 10.0
 
 
 class Shelf:
-    """All notebooks a contents manager shows."""
+    """All notebooks a contents manager shows, as far as they are in the first ``max_folders``."""
 
-    def __init__(self, contents_manager: Any) -> None:
+    def __init__(self, contents_manager: Any, max_folders: int = MAX_FOLDERS) -> None:
         self._manager = contents_manager
+        self._max_folders = max_folders
         self._began = str(time.time())
 
     async def list(self, path: str = "", pattern: str = "*", limit: int = 100, offset: int = 0) -> Listing:
@@ -68,7 +69,7 @@ class Shelf:
         notebooks: dict[str, Mapping[str, Any]] = {}
         folders, asked = deque([below]), 0
         while folders:
-            if asked == MAX_FOLDERS or time.monotonic() > ends:
+            if asked == self._max_folders or time.monotonic() > ends:
                 return notebooks, False
             asked += 1
             async for model in self._inside(folders.popleft(), required=asked == 1):

@@ -71,13 +71,13 @@ class Unsettled(Exception):
         self.wait = wait
 
 
-def is_saving(real: Path, state: State) -> bool:
+def is_saving(real: Path, state: State, stale: float = STALE) -> bool:
     """Whether a save's copy ``.~name`` lies beside the file and is no leftover of a crash."""
     try:
         beside = os.lstat(real.with_name(f".~{real.name}"))
     except OSError:
         return False
-    return min(time.time() - beside.st_ctime, state.age()) < STALE
+    return min(time.time() - beside.st_ctime, state.age()) < stale
 
 
 def has_copy(real: Path) -> bool:

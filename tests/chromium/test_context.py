@@ -176,6 +176,21 @@ def test_what_an_answer_was_given_leads_to_the_cell_and_marks_it(sidebar: Sideba
     expect(target).not_to_have_class(MARKED)
 
 
+def test_a_cell_higher_than_the_window_is_shown_from_its_beginning_until_the_user_goes_on(sidebar: Sidebar) -> None:
+    page = sidebar.page
+    page.set_viewport_size({"width": 1400, "height": 600})
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    sidebar.ask("Why does it fail?")
+    open_source(sidebar, "cell 11")
+    flashed(page, "KeyError")
+    failing = cell(page, "KeyError").first
+    expect(failing.locator(".jp-InputArea .cm-content")).to_be_in_viewport()
+    failing.hover(position={"x": 200, "y": 60})
+    page.mouse.wheel(0, 200)
+    expect(failing.locator(".jp-InputArea .cm-content")).not_to_be_in_viewport()
+    page.set_viewport_size({"width": 1400, "height": 900})
+
+
 def test_a_source_of_an_answer_leads_to_its_cell_and_marks_it(sidebar: Sidebar) -> None:
     page, lab = sidebar.page, sidebar.lab
     change(lab, model="offline/responder")

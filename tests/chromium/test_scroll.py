@@ -52,7 +52,6 @@ def test_who_reads_up_keeps_the_place_while_the_answer_grows_and_when_it_ends(si
     root.locator(".jp-Assistant-title").click()
     root.get_by_role("button", name="Flow").first.click()
     expect(sidebar.answer).to_contain_text("Part 34")
-    expect.poll(lambda: log.evaluate(FROM_END)).to_be_less_than(6) if hasattr(expect, "poll") else None
     log.hover()
     page.mouse.wheel(0, -2_000)
     root.get_by_role("button", name="New", exact=True).wait_for()

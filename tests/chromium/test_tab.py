@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Route, expect
 
@@ -196,3 +198,23 @@ def test_what_is_typed_while_the_edit_is_saved_is_not_taken_for_saved(tab: Tab) 
     assert tab.sources[2].startswith("x + y0")
     assert tab.saved[2] == "x + y"
     assert tab.dirty
+
+
+def test_what_is_edited_while_the_page_loads_the_notebook_is_in_it(tab: Tab) -> None:
+    tab.close()
+    until(tab.page, lambda: not tab.is_open)
+    loads = re.compile(rf"/api/contents/{tab.path}\?.*content=1")
+
+    def edited_behind_it(route: Route) -> None:
+        loaded = route.fetch()
+        tab.client.call("edit_cell", path=tab.path, cell_id="first", old="1", new="2")
+        route.fulfill(response=loaded)
+
+    tab.page.route(loads, edited_behind_it, times=1)
+    tab.show()
+    until(tab.page, lambda: tab.sources[0] == "x = 2")
+    tab.client.call("edit_cell", path=tab.path, cell_id="last", old="y", new="z")
+    assert tab.saved == tab.sources == ["x = 2", "# Title", "x + z"]
+    tab.write_in("last", "0")
+    tab.save()
+    assert tab.saved[2] == "x + z0"

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -60,13 +61,24 @@ def shown(tab: Tab) -> list[str]:
     return [each.strip() for each in found]
 
 
-def test_an_edit_lands_in_the_shared_page_beside_what_is_typed(tab: Tab) -> None:
+def test_what_is_typed_while_a_client_edits_the_same_cell_is_kept(tab: Tab) -> None:
     assert tab.client.health()["rtc"]
-    tab.write_in("first", "  # typed")
-    tab.client.call("edit_cell", path=tab.path, cell_id="first", old="x = 1", new="x = 10")
-    until(tab.page, lambda: tab.sources[0] == "x = 10\ny = 2  # typed")
-    tab.page.keyboard.type(", still here")
-    until(tab.page, lambda: tab.sources[0] == "x = 10\ny = 2  # typed, still here")
+
+    def edit() -> None:
+        for number in range(1, 9):
+            old, new = f"x = {number}\n", f"x = {number + 1}\n"
+            tab.client.call("edit_cell", path=tab.path, cell_id="first", old=old, new=new)
+
+    tab.write_in("first", "  # ")
+    typed = ""
+    with ThreadPoolExecutor(1) as client:
+        edited = client.submit(edit)
+        while not edited.done():
+            tab.page.keyboard.type("word ", delay=20)
+            typed += "word "
+        edited.result()
+    tab.page.keyboard.type("last")
+    until(tab.page, lambda: tab.sources[0] == f"x = 9\ny = 2  # {typed}last")
     until(tab.page, lambda: tab.saved == tab.sources)
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
+import httpx
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.chromium.tab import Tab, ToolFailed, code, in_lab, text, until
 from tests.chromium.tabs import *  # noqa: F403
@@ -87,6 +89,8 @@ def test_a_second_window_without_changes_takes_up_what_was_edited(tab: Tab, othe
     there.write_in("first", "0")
     there.save()
     assert tab.saved[0] == "x = 10000"
+    until(tab.page, lambda: tab.sources[0] == "x = 10000")
+    assert not tab.dirty
     there.no_dialog()
 
 
@@ -126,26 +130,6 @@ def test_a_closed_notebook_is_its_file_again(tab: Tab) -> None:
     assert tab.saved[0] == "x = 2"
     tab.show()
     assert tab.sources[0] == "x = 2"
-
-
-def test_what_is_edited_while_the_page_loads_the_notebook_is_in_it(tab: Tab) -> None:
-    tab.close()
-    until(tab.page, lambda: not tab.is_open)
-    loads = re.compile(rf"/api/contents/{tab.path}\?.*content=1")
-
-    def edited_behind_it(route: Route) -> None:
-        loaded = route.fetch()
-        tab.client.call("edit_cell", path=tab.path, cell_id="first", old="1", new="2")
-        route.fulfill(response=loaded)
-
-    tab.page.route(loads, edited_behind_it, times=1)
-    tab.show()
-    until(tab.page, lambda: tab.sources[0] == "x = 2")
-    tab.client.call("edit_cell", path=tab.path, cell_id="last", old="y", new="z")
-    assert tab.saved == tab.sources == ["x = 2", "# Title", "x + z"]
-    tab.write_in("last", "0")
-    tab.save()
-    assert tab.saved[2] == "x + z0"
 
 
 def test_a_notebook_that_is_closed_while_it_runs_says_so(open_tab: OpenTab) -> None:
@@ -202,20 +186,47 @@ def test_a_frozen_page_is_read_as_last_saved_and_never_written_behind_its_back(t
     assert tab.sources == ["x = 2", "# Title", "x + y  # mine"]
 
 
-def test_a_question_takes_nothing_unsaved_with_it_since_the_server_reads_the_tab(tab: Tab) -> None:
-    tab.write_in("last", "  # said in the tab only")
-    ask = tab.page.get_by_role("textbox", name="Question")
+def asked(page: Page, text: str) -> dict[str, Any]:
+    """The question that the sidebar of this window sends."""
+    ask = page.get_by_role("textbox", name="Question")
     if not ask.is_visible():
-        tab.page.keyboard.press("Control+Shift+A")
-    with tab.page.expect_request(re.compile("/assistant/chat/stream")) as asked:
-        ask.fill("Which cell has a comment that says: said in the tab only?")
+        page.keyboard.press("Control+Shift+A")
+    with page.expect_request(re.compile("/assistant/chat/stream")) as sent:
+        ask.fill(text)
         ask.press("Enter")
-    sent = json.loads(asked.value.post_data or "{}")["notebook"]
-    assert {key: sent[key] for key in ("path", "cell_id")} == {"path": tab.path, "cell_id": "last"}
-    assert not {"unsaved", "order"} & set(sent)
-    answer = tab.page.get_by_role("article", name=re.compile("^Assistant")).last
-    expect(answer).to_contain_text("x + y")
-    tab.page.keyboard.press("Control+Shift+A")
+    question: dict[str, Any] = json.loads(sent.value.post_data or "{}")
+    return question
+
+
+def given(lab: Lab, question: dict[str, Any]) -> str:
+    """What a model would be given for a question."""
+    headers = {"Authorization": f"token {lab.token}"}
+    known = {key: question[key] for key in ("question", "notebook")}
+    answer = httpx.post(f"{lab.url}assistant/preview", json=known, headers=headers, trust_env=False, timeout=30)
+    return "\n".join(item["text"] for item in answer.raise_for_status().json()["items"])
+
+
+def test_a_question_is_about_what_is_shown_also_in_a_window_that_is_behind(open_tab: OpenTab, other: Page) -> None:
+    tab = open_tab(code("first", "x = 6"), code("last", "x * 7"))
+    there = Tab(tab.lab, other, tab.path).show()
+    before = tab.file.read_bytes()
+    tab.write_in("last", "  # typed only here")
+    tab.page.keyboard.press("Control+Home")
+    tab.page.keyboard.type("x = 300; ")
+    tab.page.keyboard.press("Control+Enter")
+    expect(tab.cell("last").locator(".jp-OutputArea-output")).to_have_text("2100")
+    for window in (tab.page, other):
+        question = asked(window, "Which cell has a comment that says: typed only here?")
+        assert question["notebook"]["path"] == tab.path
+        assert not {"unsaved", "order"} & set(question["notebook"])
+        answer = window.get_by_role("article", name=re.compile("^Assistant")).last
+        expect(answer).to_contain_text("x = 300; x * 7")
+        told = given(tab.lab, question)
+        assert "x = 300; x * 7  # typed only here" in told
+        assert "2100" in told
+    assert tab.file.read_bytes() == before
+    assert there.sources == ["x = 6", "x * 7"]
+    there.no_dialog()
 
 
 def test_a_window_that_is_switched_off_leaves_its_notebooks_to_their_files(tab: Tab) -> None:

@@ -142,25 +142,42 @@ const TRIES = 80;
 const TRY_MS = 250;
 const STEADY = 3;
 
+/** What a user does to go on elsewhere. */
+const GOES_ON = ['wheel', 'touchmove', 'pointerdown', 'keydown'] as const;
+
 /**
  * A long notebook puts its cells into the page one after the other and guesses how high they are, and its own scrolling
- * may overtake ours: until the cell is there and stays there, or the user has gone on.
+ * may overtake ours: until the beginning of the cell is there and stays there, or the user has gone on.
  */
 async function scrollTo({ content }: NotebookPanel, index: number): Promise<void> {
   const node = content.widgets[index]?.node;
-  for (let tries = 0, seen = 0; tries < TRIES && seen < STEADY && content.activeCellIndex === index; tries++) {
+  const gone = new AbortController();
+  const { signal } = gone;
+  const leave = (): void => {
+    gone.abort();
+  };
+  for (const name of GOES_ON) {
+    content.node.addEventListener(name, leave, { capture: true, passive: true, signal });
+  }
+  const here = (): boolean => content.activeCellIndex === index && !signal.aborted;
+  for (let tries = 0, seen = 0; tries < TRIES && seen < STEADY && here(); tries++) {
     const there = node !== undefined && inSight(node, content.node);
     const pause = new Promise(resolve => setTimeout(resolve, there ? TRY_MS / STEADY : TRY_MS));
+    const align = node && node.offsetHeight > content.node.clientHeight / 2 ? 'start' : 'center';
     seen = there ? seen + 1 : 0;
-    await (there ? pause : Promise.race([content.scrollToItem(index, 'center').catch(() => undefined), pause]));
+    await (there ? pause : Promise.race([content.scrollToItem(index, align).catch(() => undefined), pause]));
     await new Promise(requestAnimationFrame);
   }
+  leave();
 }
+
+/** Pixels by which a cell may begin above the sight, as the scroll position is rounded. */
+const ROUNDED = 2;
 
 /** Whether the beginning of a cell can be seen. */
 function inSight(node: HTMLElement, box: HTMLElement): boolean {
   const [{ top, height }, outer] = [node.getBoundingClientRect(), box.getBoundingClientRect()];
-  return node.isConnected && height > 0 && top >= outer.top && top + Math.min(height, 40) <= outer.bottom;
+  return node.isConnected && height > 0 && top >= outer.top - ROUNDED && top + Math.min(height, 40) <= outer.bottom;
 }
 
 /** Milliseconds for which a cell that was led to is marked; the style sheet fades it in this time. */

@@ -84,8 +84,16 @@ def at(url: str, *, token: str = "") -> Server:
         raise InvalidInput("--url", "not the address of a server.", "Give it as http://localhost:8888/.")
     plain = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{base_of(parts.path)}"
     token = token or "".join(parse_qs(parts.query).get("token", [])[:1])
-    known = next((server for server in running() if server.url == plain), None)
+    known = next((server for server in running() if is_same(server.url, plain)), None)
     return Server(plain, token or (known.token if known else ""), known.root if known else "")
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two addresses are the same server's: a browser shows this machine by any of its names."""
+    left, right = urlsplit(one), urlsplit(other)
+    if (left.scheme, left.port, unquote(left.path)) != (right.scheme, right.port, unquote(right.path)):
+        return False
+    return left.hostname == right.hostname or (is_loopback(left.hostname or "") and is_loopback(right.hostname or ""))
 
 
 def base_of(path: str) -> str:

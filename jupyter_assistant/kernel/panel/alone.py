@@ -28,13 +28,6 @@ WHERE = (
 )
 
 
-class Listed(Protocol):
-    """Models that are known."""
-
-    def listing(self) -> Json:
-        """As ``GET models`` has them."""
-
-
 class Models(Protocol):
     """Who answers questions (``kernel.local.Local``)."""
 
@@ -44,7 +37,7 @@ class Models(Protocol):
     def models(self) -> Json:
         """The endpoints asked for their models, as ``GET models`` lists them."""
 
-    def made(self) -> Listed:
+    def models_known(self) -> Json:
         """What is known of them without asking."""
 
 
@@ -113,7 +106,7 @@ class Alone:
         if room == "conversations":
             return self._shelf(method, rest, body, parts.query)
         if path == "models":
-            return said(self._listed(self._models.made().listing()))
+            return said(self._listed(self._models.models_known()))
         if path == "models/refresh":
             return said(self._listed(self._models.models()))
         if path == "settings":

@@ -19,8 +19,9 @@ from tornado.web import HTTPError
 from ...errors import CellNotFound, ExecutionNotFound, KernelDead
 from .client import Client
 from .collect import LeftOut
+from .driving import Driver
 from .elsewhere import Follower, RunsItself
-from .executions import ENDS, GRACE, Driver, Execution, Line, State
+from .executions import ENDS, GRACE, Execution, Line, State
 from .running import CellRun
 from .sessions import KernelState, Sessions
 from .variables import Inspection, Variable, Variables

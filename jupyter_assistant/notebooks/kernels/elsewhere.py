@@ -208,11 +208,13 @@ class Follower:
 
     async def _broken_off(self, end: asyncio.Future[State], dead: asyncio.Future[str]) -> bool:
         """Whether it ended because the kernel did: the front-end may hear of that first, and tells no reason."""
-        if end.exception() is not None or end.result() != "error" or not self._began.is_set():
+        if end.exception() is not None or end.result() != "error":
             return False
         if self._makes_way:
             self._end_at_work()
             raise KernelDead("The kernel was restarted.")
+        if not self._began.is_set():
+            return False
         if any(output.get("output_type") == "error" for cell in self._execution.cells for output in cell.outputs):
             return False
         await first_of(dead, timeout=NOTICED)

@@ -57,13 +57,16 @@ class Writer:
                 self._dirty[cell.cell_id] = cell
 
     async def end(self, cell: RunningCell, writing: asyncio.Task[None], *, begun: bool) -> None:
-        """A cell is over; one that was never begun keeps what it had. A home that takes long gets many at once."""
+        """A cell is over; one that was never begun keeps what it had.
+
+        A home that takes long gets many at once; one that refuses is asked again with the next cell, not waited for.
+        """
         writing.cancel()
         await asyncio.wait({writing})
         if begun:
             self.changed([cell])
-        if time.monotonic() >= self._last + SHARE * self._took:
-            await self.flush()
+        if self._dirty and time.monotonic() >= self._last + SHARE * self._took:
+            await self._write()
 
     async def flush(self) -> None:
         """All that there is, in the home."""

@@ -38,8 +38,9 @@ _BUSY: Final = ("locked", "interrupted")
 class Index:
     """The index in ``file`` (in memory where it is None), opened at the first call. One thread alone may use it.
 
-    For a query at most ``candidates`` cells are scored. ``openings`` counts how often it was opened: what was known of it before the last time may be gone. ``loads`` counts
-    how often its content turned out to be another than what was known of it.
+    For a query at most ``candidates`` cells are scored. ``openings`` counts how often it was opened: what was known of
+    it before the last time may be gone. ``loads`` counts how often its content turned out to be another than what was
+    known of it.
     """
 
     def __init__(self, file: Path | None, *, log: Logger, candidates: int = CANDIDATES) -> None:

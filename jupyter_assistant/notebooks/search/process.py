@@ -55,6 +55,11 @@ class Reading:
         self.note = ""
         """What is amiss, as a sentence; empty where nothing is."""
 
+    @property
+    def is_running(self) -> bool:
+        """Whether a process has been started, and not been ended since."""
+        return self._process is not None
+
     async def read(self, paths: Sequence[str]) -> list[Lines | None]:
         """For each notebook what ``taken`` makes rows of; None where the server has to read it itself."""
         if time.monotonic() < self._down_until:

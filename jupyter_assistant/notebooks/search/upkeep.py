@@ -1,8 +1,8 @@
 """The index is brought up to date: what has changed since it was read is read again, the newest first.
 
 The law: who searches waits no longer than his patience, the rest goes on. What was just saved is found at once; what
-another program writes into a file so that its folder tells nothing, within ``Pace.fresh`` seconds. Nothing is read before
-the first search.
+another program writes into a file so that its folder tells nothing, within ``Pace.fresh`` seconds. Nothing is read
+before the first search.
 """
 
 from __future__ import annotations
@@ -200,8 +200,8 @@ class Upkeep:
         """Read and index what is pending; whether all of it could be."""
         complete = True
         try:
-            apart = self._apart if len(self._pending) >= MANY else None
             while self._pending:
+                apart = self._reading()
                 batch = self._batch(PROCESS_BATCH if apart else BATCH)
                 self._working = {seen.path: seen for seen in batch}
                 known = await self._read_apart(apart, batch) if apart else {}
@@ -217,6 +217,11 @@ class Upkeep:
             if self._apart is not None:
                 await self._apart.close()
         return complete
+
+    def _reading(self) -> Reading | None:
+        """The process, where it runs or is worth its start."""
+        worth = self._apart and (self._apart.is_running or len(self._pending) >= MANY)
+        return self._apart if worth else None
 
     async def _store(self, pages: Sequence[Page]) -> None:
         await self._kept.call(lambda index: index.put(pages))

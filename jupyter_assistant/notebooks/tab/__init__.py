@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from logging import Logger
 from typing import TYPE_CHECKING
@@ -76,6 +76,10 @@ class Tabs:
             self._forget(window)
         else:
             asyncio.get_running_loop().call_later(self.grace_seconds, self._forget, window)
+
+    def cleaned(self, opened: Opened) -> None:
+        """Its user has saved it: his other windows, which have no changes, take it from the disk."""
+        _follow(place for place in self._at(opened.shown.path) if place is not opened)
 
     def _forget(self, window: Window) -> None:
         for opened in window.opened.values():
@@ -167,10 +171,7 @@ class Tabs:
 
     def saved_elsewhere(self, opened: Opened) -> None:
         """Its file was written while it was being opened: what windows loaded before that follows."""
-        for place in self._at(opened.shown.path):
-            place.is_behind = True
-            if place.is_answering:
-                place.catch_up()
+        _follow(self._at(opened.shown.path))
 
     async def _reverted(self, place: Opened) -> None:
         if not place.is_answering:
@@ -191,6 +192,13 @@ class Tabs:
 
     def _at(self, path: str) -> list[Opened]:
         return [opened for opened in self._all() if opened.shown.path == path]
+
+
+def _follow(places: Iterable[Opened]) -> None:
+    for place in places:
+        place.is_behind = True
+        if place.is_answering:
+            place.catch_up()
 
 
 def _of_many(places: list[Opened]) -> Opened | None:

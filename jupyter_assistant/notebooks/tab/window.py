@@ -142,6 +142,9 @@ class Tenant(Protocol):
     def left(self, window: Window, *, for_good: bool) -> None:
         """Its connection has ended."""
 
+    def cleaned(self, opened: Opened) -> None:
+        """What was changed in one of its notebooks is saved, or given up."""
+
 
 class Window:
     """A connected page; ``name`` is "" before it has said hello."""
@@ -223,7 +226,9 @@ class Window:
                 known.current_at = time.monotonic() if each.current else 0.0
             elif each.current and (each == known.shown or not known.shown.current):
                 known.current_at = time.monotonic()  # told anew, it has its user's eyes again
-            known.shown = each
+            was, known.shown = known.shown, each
+            if was.dirty and not each.dirty:
+                self._tenant.cleaned(known)
 
     def _closed(self, opened: Opened) -> None:
         opened.is_open = False

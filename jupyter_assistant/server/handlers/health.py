@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
+from jupyter_core.utils import ensure_async
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from tornado import web
@@ -19,8 +21,9 @@ class HealthHandler(AssistantHandler):
     @web.authenticated
     @authorized(action="read", resource=RESOURCE)
     async def get(self) -> None:
-        """State of each part; null where a part is not there."""
+        """State of each part; null where a part is not there. ``?kernel=`` adds where that kernel's notebook is."""
         assistant = self.assistant
+        kernel = self.get_query_argument("kernel", "")
         self.reply(
             {
                 "version": __version__,
@@ -30,8 +33,16 @@ class HealthHandler(AssistantHandler):
                 "rtc": assistant.notebooks.rooms.name,
                 "tabs": assistant.notebooks.tabs.state,
                 "mcp": self.built.mcp.state,
+                **({"notebook": await self._notebook_of(kernel)} if kernel else {}),
             }
         )
+
+    async def _notebook_of(self, kernel: str) -> str | None:
+        """The path a kernel's notebook has now; None where it has none."""
+        manager: Any = self.session_manager
+        sessions = await ensure_async(manager.list_sessions())
+        notebooks = (one for one in sessions if one.get("type") == "notebook" and one.get("kernel"))
+        return next((str(one["path"]) for one in notebooks if one["kernel"].get("id") == kernel), None)
 
 
 class UnknownHandler(AssistantHandler):

@@ -22,6 +22,7 @@ import {
 } from '../protocol';
 import type { Transport } from '../transport';
 import { Lost, Refused } from '../transport';
+import { heaps } from './heaps';
 import { FrameParser } from './sse';
 
 /** `path` is relative to the assistant's routes, such as `chat/stream`. */
@@ -49,41 +50,18 @@ async function refused(response: Response): Promise<Error> {
   return new Refused(response.status, { ...failure, text, hint }, run_id, snapshot);
 }
 
-/** The next chunk, or Lost when none comes within `silence` ms. */
-async function read(
-  reader: ReadableStreamDefaultReader<Uint8Array>,
-  silence: number
-): Promise<ReadableStreamReadResult<Uint8Array>> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const silent = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      reject(new Lost('silent'));
-    }, silence);
-  });
-  try {
-    return await Promise.race([reader.read(), silent]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
 async function* numbered(response: Response, silence: number): AsyncGenerator<Numbered> {
   if (!response.body || !response.headers.get('Content-Type')?.startsWith('text/event-stream')) {
     throw new Lost('not an event stream');
   }
-  const reader = response.body.getReader();
   const parser = new FrameParser();
-  try {
-    for (let chunk = await read(reader, silence); !chunk.done; chunk = await read(reader, silence)) {
-      for (const frame of parser.push(chunk.value)) {
-        yield { number: Number(frame.id), event: runEvent(frame.name, parse(frame.data)) };
-        if (frame.name === 'done') {
-          return;
-        }
+  for await (const heap of heaps(response.body, silence)) {
+    for (const frame of heap.flatMap(piece => parser.push(piece))) {
+      yield { number: Number(frame.id), event: runEvent(frame.name, parse(frame.data)) };
+      if (frame.name === 'done') {
+        return;
       }
     }
-  } finally {
-    reader.cancel().catch(() => undefined);
   }
   throw new Lost('ended early');
 }

@@ -11,7 +11,7 @@ import { remedy } from '../remedies';
 import { usePanel } from './context';
 import { ErrorCard, RemedyButton } from './failure';
 import { CopyIcon, DoneIcon, EditIcon, RetryIcon } from './icons';
-import { ending, givenSummary, thinking, thoughtSummary, underway, usageSummary } from './summary';
+import { charactersSummary, ending, givenSummary, thinking, thoughtSummary, underway, usageSummary } from './summary';
 
 /** Milliseconds for which a copy is confirmed. */
 const COPIED_MS = 2_000;
@@ -72,7 +72,7 @@ function GivenView({ given }: { given: Given }): VNode {
               <span>{item.label}</span>
             )}
             <small>
-              {trans._n('%1 character', '%1 characters', item.chars)}
+              {charactersSummary(item.chars, trans)}
               {item.truncated ? `, ${trans.__('cut')}` : ''}
             </small>
           </li>

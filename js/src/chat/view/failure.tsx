@@ -13,6 +13,7 @@ import type { Failure } from '../protocol';
 import type { Circumstances } from '../remedies';
 import { biggest, circumstances, remedy } from '../remedies';
 import { useChat, usePanel } from './context';
+import { charactersSummary } from './summary';
 
 /** Faults of an endpoint, of which its keeper wants to know more. */
 const ENDPOINT = /^(gateway_(down|timeout|failed)|endpoint_not_found|not_a_gateway|request_rejected|internal)$/;
@@ -65,7 +66,7 @@ function Biggest({ answer }: { answer: Answer }): VNode | null {
         {items.map((item, index) => (
           <li key={index}>
             <span>{item.label}</span>
-            <small>{trans._n('%1 character', '%1 characters', item.chars)}</small>
+            <small>{charactersSummary(item.chars, trans)}</small>
           </li>
         ))}
       </ul>

@@ -194,7 +194,7 @@ function ItemView({ item }: { item: PreviewItem }): VNode {
   const { trans } = usePanel().host;
   const marks = [
     kindName(item.kind, trans),
-    trans._n('%1 token', '%1 tokens', item.tokens),
+    trans._n('%2 token', '%2 tokens', item.tokens, item.tokens.toLocaleString()),
     item.truncated ? trans.__('shortened') : '',
     item.redacted ? trans._n('%1 secret hidden', '%1 secrets hidden', item.redacted) : ''
   ];

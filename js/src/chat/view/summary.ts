@@ -28,6 +28,11 @@ export function givenSummary(given: Given, trans: Trans): string {
   return parts.filter(Boolean).join(', ');
 }
 
+/** A count of characters, as "2,881 characters". */
+export function charactersSummary(count: number, trans: Trans): string {
+  return trans._n('%2 character', '%2 characters', count, count.toLocaleString());
+}
+
 /** Tokens, seconds and cost, as "1,240 in · 310 out · 2.4 s". */
 export function usageSummary(usage: Usage, trans: Trans): string {
   const tokens =
