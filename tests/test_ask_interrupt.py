@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -43,6 +46,35 @@ def test_pressing_again_and_again_loses_nothing(kernel: Kernel, gateway: Gateway
     assert "\n\n*(stopped)*\n\n*gateway/paced-2000-50" in ran.markdown
     gateway.wait(lambda g: g.open == 0)
     assert kernel.value("1 + 1") == 2
+
+
+def test_a_server_that_hangs_cannot_hold_the_kernel(kernel: Kernel) -> None:
+    number = kernel.value("__import__('os').getpid()")
+    ended = threading.Event()
+
+    def press() -> None:
+        while not ended.wait(0.2):
+            os.kill(number, signal.SIGINT)
+
+    presser = threading.Thread(target=press)
+
+    def hang(ran: Ran) -> bool:
+        if "word5" not in ran.markdown:
+            return False
+        kernel.lab.process.send_signal(signal.SIGSTOP)
+        presser.start()
+        return True
+
+    try:
+        ran = kernel.run("%ask --context none --model paced-2000-50 go on", during=hang)
+    finally:
+        ended.set()
+        kernel.lab.process.send_signal(signal.SIGCONT)
+        presser.join()
+    assert "word5" in ran.markdown
+    assert "*(stopped)*" in ran.markdown
+    assert "site-packages" not in str(ran.outputs)
+    kernel.run("%ask --fresh --context none --model prose and now?")
 
 
 @pytest.mark.parametrize("line", ["%ask --context none --model paced-2000-50 go on {turn}?", "told = %ask go on"])

@@ -18,6 +18,7 @@ from tests.conftest import Server
 from tests.document import code, notebook
 from tests.kernels import over, stored, text_of, until
 from tests.kernels import put as put_file
+from tests.tabpage import Refused
 from tests.tabs import Window, put
 
 SLOW = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
@@ -52,6 +53,20 @@ async def test_what_a_closed_tab_had_told_is_in_the_file(server: Server) -> None
         assert cells[0].execution_count == 1
         assert [cell.state for cell in execution.cells] == ["done", "running", "not run"]
         assert execution.cells[1].note.startswith("It may still run in the kernel")
+
+
+async def test_what_a_tab_had_told_that_says_later_that_it_was_closed_is_in_the_file(server: Server) -> None:
+    async with Window(server) as window:
+        _, _, execution = await begun(server, window, SLOW)
+        [page] = window.pages.values()
+        page.mark(True)  # as its outputs do in JupyterLab
+        await window.shown()
+        [number] = window._runs
+        window.pages.clear()
+        window.answer(number, Refused("unknown_document"))
+        await over(execution)
+        assert text_of(stored(server.root / "a.ipynb")[0].outputs) == "begun\n"
+        assert "could not be written" not in execution.cells[0].note
 
 
 async def test_the_answer_does_not_call_a_cell_unrun_that_runs(server: Server) -> None:

@@ -180,21 +180,26 @@ def follow(begin: Callable[[], Exchange], transcript: Transcript, view: View) ->
         transcript.fail(error)
     finally:
         with _undisturbed():
-            if interrupted:
-                _stopped(exchange, transcript)
-            if exchange is not None:
-                exchange.close()
-            view.finish(transcript, time.monotonic() - started)
+            try:
+                _ended(exchange, transcript, interrupted)
+            finally:
+                view.finish(transcript, time.monotonic() - started)
     return interrupted
 
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Without further interrupts: who presses the key again wants the end, which comes within seconds."""
+    """Without further interrupts, for so long as an end should take: who presses the key again wants just that."""
+    until = time.monotonic() + STOP_SECONDS
+
+    def interrupt(*_: object) -> None:
+        if time.monotonic() > until:  # whom we wait for does not answer
+            raise KeyboardInterrupt
+
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.signal(signal.SIGINT, interrupt)
     try:
         yield
     finally:
@@ -222,15 +227,25 @@ def _more(exchange: Exchange, seconds: float, flows: bool) -> bool:
     return exchange.wait(0 if flows else seconds)
 
 
-def _stopped(exchange: Exchange | None, transcript: Transcript) -> None:
+def _ended(exchange: Exchange | None, transcript: Transcript, interrupted: bool) -> None:
+    """Close it; one that was interrupted is stopped first."""
+    try:
+        if exchange is not None and interrupted:
+            _stop(exchange, transcript)
+        if exchange is not None:
+            exchange.close()
+    finally:
+        if interrupted:
+            transcript.reason = transcript.reason or "cancelled"
+
+
+def _stop(exchange: Exchange, transcript: Transcript) -> None:
     """Stop, and take what was on its way."""
-    if exchange is not None:
-        exchange.stop()
-        until = time.monotonic() + STOP_SECONDS
-        with suppress(AssistantError):
-            while exchange.wait(max(0.0, until - time.monotonic())):
-                event = next(exchange, None)
-                if event is None:
-                    break
-                transcript.take(event)
-    transcript.reason = transcript.reason or "cancelled"
+    exchange.stop()
+    until = time.monotonic() + STOP_SECONDS
+    with suppress(AssistantError):
+        while exchange.wait(max(0.0, until - time.monotonic())):
+            event = next(exchange, None)
+            if event is None:
+                break
+            transcript.take(event)

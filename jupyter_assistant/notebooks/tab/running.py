@@ -35,6 +35,7 @@ class TabRun:
             with told(self._path, "run", sent=True):
                 answer = await self._asking.answer
         except TabClosed:
+            self._asking.opened.is_open = False  # it may say so only after this
             text = f"The tab with {self._path} was closed while the run was on its way."
             raise TabClosed(text, GOES_ON) from None
         except TabUnresponsive as error:
