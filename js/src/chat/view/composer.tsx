@@ -89,7 +89,7 @@ export function Composer(): VNode {
       <div class="jp-Assistant-composerEnd">
         <ModelPicker />
         <span class="jp-Assistant-line" role={over > 0 ? 'alert' : undefined}>
-          {over > 0 ? trans._n('%1 character too many', '%1 characters too many', over) : ''}
+          {over > 0 ? trans._n('%2 character too many', '%2 characters too many', over, over.toLocaleString()) : ''}
         </span>
         <SendButton
           busy={busy}
