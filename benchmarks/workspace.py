@@ -22,6 +22,7 @@ from jupyter_server.services.contents.largefilemanager import AsyncLargeFileMana
 from benchmarks.figures import show
 from jupyter_assistant.notebooks import Notebooks
 from jupyter_assistant.notebooks.search.vectors import OVERSAMPLED, likely, nearest, signs
+from jupyter_assistant.notebooks.tree import SETTLED
 
 FOLDERS = 400
 NOTEBOOKS = 25
@@ -181,6 +182,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root, index = Path(name, "root"), Path(name, "index")
         words = tree(root)
+        time.sleep(SETTLED)  # a tree in use was not written a moment ago, file by file
         asyncio.run(measure(root, index, words))
     vectors()
 

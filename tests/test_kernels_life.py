@@ -58,6 +58,37 @@ async def test_the_next_run_finds_the_kernel_that_was_started_again(notebook: No
     assert (execution.state, text_of(execution.cells[0].outputs)) == ("done", "first output\n")
 
 
+async def test_the_next_run_tells_that_the_kernel_died_meanwhile(notebook: Notebook) -> None:
+    assert (await notebook.run("x = 1")).since == ""
+    kernel = await notebook.place.kernel(notebook.path)
+    before = process(notebook, kernel)
+    manager: Any = notebook.place.kernel_manager.get_kernel(kernel)
+    os.kill(before, signal.SIGKILL)
+    await until(lambda: manager.provisioner is not None and manager.provisioner.pid not in (None, before))
+    told = [(await notebook.run("pass")).since for _ in range(2)]
+    assert "kernel" in told[0].lower()
+    assert told[1] == ""
+
+
+async def test_the_next_run_tells_that_the_user_restarted_the_kernel(notebook: Notebook) -> None:
+    await notebook.run("x = 1")
+    await notebook.place.kernel_manager.restart_kernel(await notebook.place.kernel(notebook.path))
+    assert "restarted" in (await notebook.run("pass")).since
+
+
+async def test_who_restarts_the_kernel_is_not_told_of_it_again(notebook: Notebook) -> None:
+    await notebook.run("x = 1")
+    await notebook.kernels.restart(notebook.path)
+    assert (await notebook.run("pass")).since == ""
+
+
+async def test_a_run_that_saw_the_kernel_die_is_the_only_one_to_tell(notebook: Notebook) -> None:
+    execution = await begun(notebook)
+    os.kill(process(notebook, await notebook.place.kernel(notebook.path)), signal.SIGKILL)
+    await seen_dead(execution)
+    assert (await notebook.run("pass")).since == ""
+
+
 @pytest.mark.parametrize("code", ["import os; os._exit(1)", "import ctypes; ctypes.string_at(0)"])
 def test_a_kernel_that_ends_itself_is_seen(
     notebook: Notebook, code: str, jp_asyncio_loop: asyncio.AbstractEventLoop

@@ -632,6 +632,15 @@ async def test_a_kernel_that_dies_is_an_error_that_says_what_is_lost(call: Calle
     assert "```result\n2\n```" in await call.ok("run_cells", path=notebook.path)
 
 
+async def test_a_kernel_that_another_restarted_is_told_with_the_next_run(call: Caller, notebook: Notebook) -> None:
+    await notebook.open("kept")
+    await call.ok("execute_code", path=notebook.path, code="kept = 1")
+    await notebook.place.kernel_manager.restart_kernel(await notebook.place.kernel(notebook.path))
+    text = await call.error("run_cells", path=notebook.path)
+    assert "NameError" in text
+    assert "Before this run: The kernel was restarted. The variables of earlier runs are gone." in text
+
+
 # ---------------------------------------------------------------- anything
 
 

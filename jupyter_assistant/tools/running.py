@@ -167,7 +167,8 @@ def _opening(execution: Execution) -> str:
     what = counted(len(runs), "cell") if runs and runs[0].cell_id is not None else "Code"
     took = f" after {execution.ended - execution.started:.1f} s" if execution.ended is not None else ""
     note = f" {execution.note}" if execution.note else ""
-    return f"{what} in {named(execution.path)}: {STATES[execution.state]}{took}.{note}"
+    since = f" Before this run: {execution.since} The variables of earlier runs are gone." if execution.since else ""
+    return f"{what} in {named(execution.path)}: {STATES[execution.state]}{took}.{note}{since}"
 
 
 def _closing(execution: Execution) -> str:

@@ -70,6 +70,8 @@ class Kernels:
         self._grace = grace
         self._connections: dict[str, Connection] = {}
         self._connecting: dict[str, asyncio.Lock] = {}
+        self._untold: dict[str, str] = {}
+        """By kernel, how its last process ended, where no run was there to tell it."""
         self._executions: dict[str, Execution] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._lines_elsewhere: WeakValueDictionary[str, Line] = WeakValueDictionary()
@@ -127,6 +129,7 @@ class Kernels:
     ) -> Execution:
         connection = await self._connection(kernel)
         line, client = connection.line, connection.client
+        execution.since = self._untold.pop(kernel, "")
         if line.holder is not None:
             execution.note = "Another run of the assistant is in the kernel; this one waits for its turn."
         driver = Driver(
@@ -221,6 +224,7 @@ class Kernels:
             raise KernelDead("The kernel did not come back from the restart.") from error
         finally:
             await self._drop(kernel, "The kernel was restarted.")
+            self._untold.pop(kernel, None)
 
     async def _interrupt(self, kernel: str) -> None:
         try:
@@ -268,8 +272,11 @@ class Kernels:
         lock = self._connecting.setdefault(kernel, asyncio.Lock())
         async with lock:
             known = self._connections.get(kernel)
-            if known is not None and await known.client.lost() is None:
-                return known
+            if known is not None:
+                why = await known.client.lost()
+                if why is None:
+                    return known
+                known.client.end(why)
             await self._drop(kernel, "The kernel ended.")
             return await self._connected(kernel)
 
@@ -280,11 +287,17 @@ class Kernels:
         client = Client(manager, known=lambda: self._managers.has(kernel), log=self._log)
         await client.open()
         self._connections[kernel] = connection = Connection(client)
-        client.ended.add_done_callback(lambda _: self._look_after(self._drop_ended(kernel, connection)))
+        client.ended.add_done_callback(lambda ended: self._ended(kernel, connection, ended.result()))
         return connection
 
+    def _ended(self, kernel: str, connection: Connection, why: str) -> None:
+        """Its process has ended: the run that is there tells so, else the next one does."""
+        if connection.line.holder is None and self._managers.has(kernel):
+            self._untold[kernel] = why
+        self._look_after(self._drop_ended(kernel, connection))
+
     async def _drop_ended(self, kernel: str, connection: Connection) -> None:
-        """The kernel has ended by itself: let go of it."""
+        """Let go of it, where nobody else has."""
         if self._connections.get(kernel) is connection:
             await self._drop(kernel, "The kernel ended.")
 

@@ -68,6 +68,8 @@ class Execution:
         self.path = path
         self.state: State = "waiting"
         self.note = ""
+        self.since = ""
+        """What became of the kernel's process since the run before, as a sentence; empty where it is the same."""
         self.started = time.time()
         self.ended: float | None = None
         self._moving = asyncio.Event()
