@@ -212,9 +212,9 @@ def test_what_is_edited_while_the_page_loads_the_notebook_is_in_it(tab: Tab) -> 
 
     tab.page.route(loads, edited_behind_it, times=1)
     tab.show()
-    until(tab.page, lambda: tab.sources[0] == "x = 2")
+    until(tab.page, lambda: tab.sources[0] == "x = 2\ny = 2\nz = 3")
     tab.client.call("edit_cell", path=tab.path, cell_id="last", old="y", new="z")
-    assert tab.saved == tab.sources == ["x = 2", "# Title", "x + z"]
+    assert tab.saved == tab.sources == ["x = 2\ny = 2\nz = 3", "# Title", "x + z"]
     tab.write_in("last", "0")
     tab.save()
     assert tab.saved[2] == "x + z0"
