@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +19,9 @@ from tornado.web import HTTPError
 from jupyter_assistant.errors import NotebookBusy, StaleCell
 from jupyter_assistant.notebooks import Document, Notebooks
 from jupyter_assistant.notebooks.edits import Insert, NewCell, Replace
+from jupyter_assistant.notebooks.rewriting import write
+from jupyter_assistant.notebooks.saving import Draft
+from jupyter_assistant.notebooks.state import State, Unsettled
 
 Json = dict[str, Any]
 ROUNDS = 100
@@ -166,6 +170,36 @@ async def test_half_a_save_is_never_taken_for_an_edit_that_went_wrong(served: Se
         await asyncio.to_thread(save, 0.15)
         await edit
         assert served.sources() in (["1", "theirs"], ["1", "theirs", f"ours {number}"])
+    assert served.leftovers() == set()
+
+
+def test_who_writes_at_the_moment_of_a_commit_is_never_left_with_the_old_file(served: Served) -> None:
+    """Another program opens the file, which empties it, and writes: before, after, or between our look and our step."""
+    refused = 0
+    for number in range(400):
+        served.file.write_text("old")
+        before = State.from_stat(served.file.stat())
+        start = threading.Barrier(2)
+
+        def theirs(start: threading.Barrier = start, text: str = f"theirs {number}") -> None:
+            start.wait()
+            with served.file.open("w") as file:
+                file.write(text)
+
+        other = threading.Thread(target=theirs)
+        other.start()
+        draft = Draft(served.file.parent, served.file.name, allow_hidden=False)
+        write(draft.descriptor, [b"ours"])
+        start.wait()
+        try:
+            draft.commit(before, free=True)
+        except Unsettled:
+            refused += 1
+        finally:
+            other.join()
+            draft.close()
+        assert served.file.read_text() == f"theirs {number}"
+    assert refused > 0
     assert served.leftovers() == set()
 
 

@@ -158,7 +158,7 @@ class _Edit:
         state = await files.in_thread(self._committed, draft)
         files.signatures.put(self.path, state, (after, empty), 1)
         if made is not None:
-            certain = draft.is_stamped and is_plain(self.snapshot) and is_plain(made)
+            certain = draft.is_only(state) and is_plain(self.snapshot) and is_plain(made)
             files.keep_written(self.path, state, replace(made, revision=state.revision), certain=certain)
         if files.stock.has_post_hooks and not files.stock.run_post_hooks(self.path, draft.place.real):
             files.log.warning("A post-save hook failed after an edit; the notebook is saved")

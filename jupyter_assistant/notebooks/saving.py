@@ -89,8 +89,7 @@ class Draft:
         self.place = Place(root, path, allow_hidden=allow_hidden, new=new)
         self._stale = stale
         self.descriptor = -1
-        self.is_stamped = False
-        """Whether what was committed has a time that no other content of the file can have by chance."""
+        self._time = 0
         self._beside: str | None = None
         self._target = -1
         try:
@@ -111,16 +110,25 @@ class Draft:
         place = self.place
         if not free or is_saving(place.real, before, self._stale):
             raise Unsettled(NotebookBusy(f"{place.path} is being saved."))
+        self._stamp(self.descriptor)
         try:
             if State.from_stat(place.stat(place.name)) != before or State.of(self._target) != before:
-                raise Unsettled(NotebookBusy(f"{place.path} changes while it is edited."))
+                raise self._disturbed()
         except OSError as error:
             raise translated(error, place.path) from None
         try:
-            written = self._replaced() if self._beside and os.fstat(self._target).st_nlink == 1 else self._in_place()
+            is_alone = os.fstat(self._target).st_nlink == 1
+            written = self._replaced(before) if self._beside and is_alone else self._in_place()
         except OSError as error:
             raise failed(error, place.path) from None
         return State.of(written)
+
+    def is_only(self, state: State) -> bool:
+        """Whether no other content of the file than what was committed can be in ``state``, by its time."""
+        return self._time % 1_000 != 0 and state.modified_ns == self._time
+
+    def _disturbed(self) -> Unsettled:
+        return Unsettled(NotebookBusy(f"{self.place.path} changes while it is edited."))
 
     def appear(self) -> State:
         """Be the notebook where none is; raises ``NotebookExists``, ``SaveFailed``."""
@@ -172,25 +180,46 @@ class Draft:
             self._beside = None
         return descriptor
 
-    def _replaced(self) -> int:
+    def _replaced(self, before: State) -> int:
+        """In one step. Who began to write into the old file at this very moment gets it back, and goes on there."""
         assert self._beside is not None
-        self._stamp(self.descriptor)
+        old = self._kept_aside()
         try:
             self.place.rename(self._beside, self.place.name)
         except OSError as error:
+            if old:
+                self.place.remove(old)
             if error.errno not in _NO_RENAME:
                 raise
             return self._in_place()
         self._beside = None
+        if old:
+            self._give_back(old, before)
         return self.descriptor
+
+    def _give_back(self, old: str, before: State) -> None:
+        """Let go of the old file; raises ``Unsettled``, with it back in its place, where it is not as it was."""
+        found = os.fstat(self._target)
+        if (found.st_size, found.st_mtime_ns) == (before.size, before.modified_ns):
+            self.place.remove(old)
+            return
+        self.place.rename(old, self.place.name)
+        raise self._disturbed()
+
+    def _kept_aside(self) -> str:
+        """A second name for the old file; "" where the file system has none."""
+        name = f"{PREFIX}{secrets.token_hex(6)}{SUFFIX}"
+        try:
+            self.place.link(self.place.name, name)
+        except (OSError, NotImplementedError):
+            return ""
+        return name
 
     def _stamp(self, descriptor: int) -> None:
         """The time to the nanosecond: file systems themselves count in steps in which much can be written."""
-        self.is_stamped = False
+        self._time = time.time_ns()
         with suppress(OSError, TypeError, NotImplementedError):
-            now = time.time_ns()
-            os.utime(descriptor, ns=(now, now))
-            self.is_stamped = now % 1_000 != 0 and os.fstat(descriptor).st_mtime_ns == now
+            os.utime(descriptor, ns=(self._time, self._time))
 
     def _linked(self, beside: str) -> None:
         """A name for the finished content, given only where the name is free."""
@@ -227,7 +256,7 @@ class Draft:
         finally:
             if kept and contents(self._target) in (new, old):
                 self.place.remove(copy)
-        self._stamp(self._target)
+        self._time = 0  # whoever wrote just now would be given our time
         return self._target
 
     def _copied(self, copy: str, old: bytes) -> bool:
